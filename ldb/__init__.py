@@ -1,0 +1,3 @@
+"""LDB (Label Database): Git for labelled data."""
+
+__version__ = "0.8.0"

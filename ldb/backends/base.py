@@ -1,0 +1,105 @@
+"""The protocol between LDB and the place an instance lives in.
+
+Keys are `/`-separated relative names of printable ASCII (see `check_key`). A value is
+written once, whole, and never changes afterwards; so whatever has been read may be
+kept for ever, and no verb takes a lock. Rules: docs/formats/instance.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, Union
+
+from ldb.errors import BadName
+
+Buffer = Union[bytes, memoryview]
+"""Bytes that the caller must not modify; may be a window into a mapped file."""
+
+_KEY = re.compile(r"[A-Za-z0-9%.\-][A-Za-z0-9%._\-]*(/[A-Za-z0-9%.\-][A-Za-z0-9%._\-]*)*")
+MAX_KEY = 512
+
+
+class Outcome(Enum):
+    """What became of a `create`: losing a race is a value, not an exception."""
+
+    CREATED = "created"
+    EXISTS = "exists"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored value, as a listing shows it."""
+
+    key: str
+    size: int
+    """Bytes."""
+    stored: float
+    """When it became visible: seconds since 1970 by the store's own clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes `start` up to but not including `stop` of the value at `key`."""
+
+    key: str
+    start: int = 0
+    stop: int | None = None
+
+
+class Backend(Protocol):
+    """A store of immutable values. Safe to use from many processes and threads."""
+
+    @property
+    def url(self) -> str:
+        """Where this is, for messages and for opening it again in another process."""
+        ...
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> Buffer:
+        """Bytes `[start, stop)` of the value at `key`.
+
+        Strongly consistent: a value whose `create` has returned, here or elsewhere, is
+        seen. A range that runs past the end gives what there is. Raises `NotFound`
+        where there is no value, `StoreFailed` where the store refuses.
+        """
+        ...
+
+    def read_many(self, ranges: Sequence[Range]) -> list[Buffer]:
+        """The same for many ranges, concurrently where that helps; results in order.
+
+        Raises as `read` does for the first range that fails.
+        """
+        ...
+
+    def create(self, key: str, data: Buffer, *, unconditional: bool = False) -> Outcome:
+        """Publish `data` at `key`: atomically visible, and durable on return.
+
+        Of many concurrent creates of one key exactly one gets `CREATED`, and no reader
+        ever sees a part of a value. Where a value is there already, it stays and the
+        outcome is `EXISTS`. `unconditional` is for keys that name their content (packs,
+        loose blobs): the store may skip the race, any winner's bytes being the same.
+        Raises `StoreFailed` (full disk, read-only, no rights) with nothing visible.
+        """
+        ...
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+        """Every value whose key starts with `prefix` and sorts after `after`, by key."""
+        ...
+
+    def folders(self, prefix: str) -> list[str]:
+        """Sorted names of the sub-folders right under the folder `prefix` (ends in `/`)."""
+        ...
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove values; a missing one is no error. For `gc` and `rm`-like commands only."""
+        ...
+
+
+def check_key(key: str) -> None:
+    """Raise `BadName` unless `key` is one that every store and file system can hold."""
+    if len(key) > MAX_KEY or not _KEY.fullmatch(key):
+        raise BadName(repr(key), "not a storable key")
+    if any(part in (".", "..") for part in key.split("/")):
+        raise BadName(repr(key), "'.' and '..' cannot be parts of a key")

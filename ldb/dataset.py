@@ -1,0 +1,156 @@
+"""Datasets: a map from data object id to annotation and transform set, in versions.
+
+Format: docs/formats/catalog.md. `commit_dataset` is how a draft becomes a version: it merges with whatever others
+committed meanwhile, and reports a conflict where both changed the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ldb.errors import Conflict
+from ldb.history import Commit, MapRoot, Operation, Version, now, publish
+from ldb.ids import ObjectId, Oid
+from ldb.instance import Instance
+from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
+from ldb.objects.store import ObjectStore
+from ldb.refs.name import RefName
+
+MAP = "dataset"
+
+
+def dataset_schema(instance: Instance) -> Schema:
+    """Schema of a dataset map: id → annotation oid (zeros: none), transform set oid."""
+    return Schema("dataset", instance.id_bytes, (("annotation", 32), ("transforms", 32)))
+
+
+def dataset_root(version: Version) -> MapRoot:
+    """The map of a dataset version; for a version of the index, see `catalog`."""
+    return version.commit.maps[MAP]
+
+
+def empty_root(instance: Instance, sink_store: ObjectStore) -> MapRoot:
+    """The map without rows, written to `sink_store` if it is not there."""
+    with sink_store.writer() as writer:
+        root = empty(writer, dataset_schema(instance))
+    return MapRoot(root.oid, root.count)
+
+
+@dataclass(frozen=True, slots=True)
+class DiffCounts:
+    """How two versions of a dataset differ, in numbers."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def diff_maps(
+    instance: Instance, store: ObjectStore, old: MapRoot, new: MapRoot
+) -> Iterator[Difference]:
+    """What changed from `old` to `new`, in id order; equal subtrees are not read."""
+    if old.root != new.root:
+        yield from diff(store, dataset_schema(instance), old.root, new.root)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a commit is made from: a map in `store`, and the version it was drafted on."""
+
+    store: ObjectStore
+    """Holds the draft's nodes; reads through to the instance."""
+    base: MapRoot
+    root: MapRoot
+    base_version: Version | None
+    operations: tuple[Operation, ...]
+
+
+def commit_dataset(
+    instance: Instance, ref: RefName, draft: Draft, message: str, author: str
+) -> Version:
+    """Publish `draft` as the next version of `ref`, merged with what others committed.
+
+    Raises `Conflict` listing ids where the same object was changed both here and there.
+    """
+
+    def make(current: Version | None) -> Commit:
+        root = _merged(instance, ref, draft, current)
+        _copy(instance, draft, root)
+        parents = [current] if current else []
+        if draft.base_version and current and draft.base_version.oid != current.oid:
+            if draft.base_version.ref != current.ref:
+                parents.append(draft.base_version)
+        elif draft.base_version and not current:
+            parents.append(draft.base_version)
+        return Commit(
+            name=ref.name,
+            number=0,
+            maps={MAP: root},
+            parents=tuple(version.oid for version in parents),
+            operations=draft.operations,
+            author=author,
+            message=message,
+            time=now(),
+        )
+
+    version = publish(instance, ref, make)
+    assert version is not None
+    return version
+
+
+def _merged(
+    instance: Instance, ref: RefName, draft: Draft, current: Version | None
+) -> MapRoot:
+    """The draft's root, three-way merged with `current` where that has moved on."""
+    if current is None or dataset_root(current).root in (draft.base.root, draft.root.root):
+        return draft.root
+    theirs = dataset_root(current)
+    with draft.store.writer() as writer:
+        merged = merge(
+            writer.source(),
+            writer,
+            dataset_schema(instance),
+            draft.base.root,
+            draft.root.root,
+            theirs.root,
+        )
+    if merged.conflicts:
+        ids = [str(ObjectId(key)) for key in merged.conflict_keys()]
+        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+        raise Conflict(
+            f"{len(ids)} data object(s) changed both in this draft and in {current}: {shown}",
+            "changes to different objects",
+            "changes to the same ones",
+            f"look at `ldb diff {ref} {current}`; stage {current} elsewhere, or change the draft",
+        )
+    return MapRoot(merged.root.oid, merged.root.count)
+
+
+def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
+    """Bring every node that the commit needs into the instance, in one pack."""
+    kept = [each.result.root for each in draft.operations if each.result]
+    with instance.objects.writer() as writer:
+        for oid in dict.fromkeys((root.root, *kept)):
+            copy_nodes(draft.store, writer, oid, instance.objects.contains)
+
+
+def count_changes(differences: Iterator[Difference]) -> DiffCounts:
+    """Add up a diff."""
+    added = removed = changed = 0
+    for each in differences:
+        added += len(each.added)
+        removed += len(each.removed)
+        changed += len(each.changed_keys)
+    return DiffCounts(added, removed, changed)
+
+
+def oids_of(column: "np.typing.NDArray[np.uint8]") -> Sequence[Oid]:
+    """A column of oids, shape (n, 32), as a list."""
+    raw = np.ascontiguousarray(column).tobytes()
+    return [Oid(raw[at : at + 32]) for at in range(0, len(raw), 32)]

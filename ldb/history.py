@@ -1,0 +1,251 @@
+"""Commits, and how refs move from one to the next.
+
+A commit names the maps of one version of a dataset or of the index, its parents, and the
+operations that led from the parent to it (provenance). `publish` is the only way a ref
+advances: it re-reads, rebuilds and tries again until it wins. Format:
+docs/formats/commit.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ldb.errors import Conflict, Corrupt, NotFound
+from ldb.ids import Oid
+from ldb.instance import MAX_TRIES, Instance, pause
+from ldb.objects.codec import decode, encode
+from ldb.objects.model import Blob, BlobType
+from ldb.refs.name import INDEX, RefName, VersionSpec
+from ldb.refs.store import Advanced
+
+
+@dataclass(frozen=True, slots=True)
+class MapRoot:
+    """Root node of a map and the number of its rows."""
+
+    root: Oid
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUsed:
+    """A source as it was resolved when an operation ran."""
+
+    spec: str
+    """As the user gave it."""
+    commit: Oid | None = None
+    """The commit it stood for, where it stood for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One command that changed a draft or the index: enough to explain it and to run it again."""
+
+    command: tuple[str, ...]
+    sources: tuple[SourceUsed, ...] = ()
+    filters: tuple[tuple[str, Any], ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    time: int = 0
+    """Milliseconds since 1970, UTC."""
+    result: MapRoot | None = None
+    """The dataset map right after this operation, where it was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One version of a dataset or of the index."""
+
+    name: str
+    number: int
+    maps: Mapping[str, MapRoot]
+    parents: tuple[Oid, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    author: str = ""
+    message: str = ""
+    time: int = 0
+    """Milliseconds since 1970, UTC, by the writer's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A commit and the ref file that names it."""
+
+    ref: RefName
+    number: int
+    oid: Oid
+    commit: Commit
+
+    def __str__(self) -> str:
+        return f"{self.ref}.v{self.number}"
+
+
+def now() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def encode_commit(commit: Commit) -> Blob:
+    """The blob of a commit."""
+    value = {
+        "author": commit.author,
+        "maps": {name: _root_value(root) for name, root in commit.maps.items()},
+        "message": commit.message,
+        "name": commit.name,
+        "number": commit.number,
+        "operations": [operation_value(each) for each in commit.operations],
+        "parents": [bytes(oid) for oid in commit.parents],
+        "time": commit.time,
+    }
+    return Blob(BlobType.COMMIT, encode(value))
+
+
+def decode_commit(payload: bytes, oid: Oid) -> Commit:
+    """Parse a commit's payload; raises `Corrupt` naming `oid`."""
+    value = decode(payload)
+    try:
+        return Commit(
+            name=value["name"],
+            number=value["number"],
+            maps={name: _root_of(root) for name, root in value["maps"].items()},
+            parents=tuple(Oid(raw) for raw in value["parents"]),
+            operations=tuple(operation_of(each) for each in value["operations"]),
+            author=value["author"],
+            message=value["message"],
+            time=value["time"],
+        )
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise Corrupt(oid, "not the fields of a commit") from None
+
+
+def operation_value(operation: Operation) -> dict[str, Any]:
+    """An operation as a plain value, as commits and workspaces store it."""
+    return {
+        "command": list(operation.command),
+        "counts": dict(operation.counts),
+        "filters": [list(each) for each in operation.filters],
+        "result": _root_value(operation.result) if operation.result else None,
+        "sources": [
+            {"commit": bytes(each.commit) if each.commit else None, "spec": each.spec}
+            for each in operation.sources
+        ],
+        "time": operation.time,
+    }
+
+
+def operation_of(value: Any) -> Operation:
+    """The inverse of `operation_value`; raises `KeyError` or `TypeError` on anything else."""
+    return Operation(
+        command=tuple(value["command"]),
+        counts=dict(value["counts"]),
+        filters=tuple((name, given) for name, given in value["filters"]),
+        result=_root_of(value["result"]) if value["result"] else None,
+        sources=tuple(
+            SourceUsed(each["spec"], Oid(each["commit"]) if each["commit"] else None)
+            for each in value["sources"]
+        ),
+        time=value["time"],
+    )
+
+
+def _root_value(root: MapRoot) -> dict[str, Any]:
+    return {"count": root.count, "root": bytes(root.root)}
+
+
+def _root_of(value: Any) -> MapRoot:
+    return MapRoot(Oid(value["root"]), int(value["count"]))
+
+
+def load_commit(instance: Instance, oid: Oid) -> Commit:
+    """Read a commit; raises `NotFound`, `Corrupt`, or `BadInput` for another type of blob."""
+    return decode_commit(instance.objects.get(oid, BlobType.COMMIT).payload, oid)
+
+
+def head(instance: Instance, ref: RefName) -> Version | None:
+    """The newest version of `ref`; None where there is none or it is deleted."""
+    newest = instance.refs.head(ref)
+    if newest is None or newest.target is None:
+        return None
+    return Version(ref, newest.number, newest.target, load_commit(instance, newest.target))
+
+
+def resolve(instance: Instance, spec: VersionSpec) -> Version:
+    """The version that `spec` names; raises `NotFound` with the names that exist."""
+    ref = _ref_of(instance, spec)
+    assert ref.target is not None
+    version = Version(spec.ref, ref.number, ref.target, load_commit(instance, ref.target))
+    for _ in range(spec.back):
+        if not version.commit.parents:
+            raise NotFound("version", f"{spec} (history ends at {version})")
+        oid = version.commit.parents[0]
+        commit = load_commit(instance, oid)
+        version = Version(spec.ref, commit.number, oid, commit)
+    return version
+
+
+def _ref_of(instance: Instance, spec: VersionSpec) -> Any:
+    try:
+        if spec.number is None:
+            return instance.refs.live(spec.ref)
+        return instance.refs.get(spec.ref, spec.number)
+    except NotFound as error:
+        error.hint = error.hint or _what_exists(instance, spec)
+        raise
+
+
+def _what_exists(instance: Instance, spec: VersionSpec) -> str:
+    newest = instance.refs.head(spec.ref)
+    if newest is not None and newest.target is not None:
+        return f"the newest version is {newest}"
+    if newest is not None:
+        return f"it was deleted; its versions up to .v{newest.number - 1} can still be named"
+    if spec.ref == INDEX:
+        return "nothing has been indexed yet: ldb index PATH"
+    return "`ldb ds list` shows what there is"
+
+
+def ancestors(instance: Instance, version: Version) -> Iterator[Version]:
+    """`version` and everything it came from, newest first, each once."""
+    waiting, seen = [version], {version.oid}
+    while waiting:
+        waiting.sort(key=lambda each: (each.commit.time, each.number))
+        newest = waiting.pop()
+        yield newest
+        for oid in newest.commit.parents:
+            if oid not in seen:
+                seen.add(oid)
+                commit = load_commit(instance, oid)
+                waiting.append(Version(_named(newest.ref, commit), commit.number, oid, commit))
+
+
+def _named(ref: RefName, commit: Commit) -> RefName:
+    return RefName(ref.kind, commit.name)
+
+
+def publish(
+    instance: Instance, ref: RefName, make: Callable[[Version | None], Commit | None]
+) -> Version | None:
+    """Advance `ref` to the commit that `make` builds on its head; None: nothing to publish.
+
+    `make` is given the current head (None for a new or deleted ref), must write every blob
+    its commit needs before it returns, and is called again on the newer head whenever
+    somebody else was first. It raises `Conflict` to give up.
+    """
+    for tries in range(MAX_TRIES):
+        newest = instance.refs.head(ref)
+        current = None
+        if newest is not None and newest.target is not None:
+            commit = load_commit(instance, newest.target)
+            current = Version(ref, newest.number, newest.target, commit)
+        made = make(current)
+        if made is None:
+            return None
+        made = replace(made, name=ref.name, number=newest.number + 1 if newest else 1)
+        oid = instance.objects.put(encode_commit(made))
+        outcome = instance.refs.advance(ref, newest, oid, made.author)
+        if isinstance(outcome, Advanced):
+            return Version(ref, outcome.ref.number, oid, made)
+        pause(tries)
+    raise Conflict(ref, "to be first", "others, again and again")

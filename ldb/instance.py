@@ -1,0 +1,160 @@
+"""An instance: object store, refs and settings in one place.
+
+`create` and `open_instance` are the two ways to get one. Settings (storage locations) are
+a blob under a ref of their own, so changing them is a compare-and-swap like any other.
+Layout: docs/formats/instance.md.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ldb.backends.base import Backend, Outcome
+from ldb.errors import BadInput, Conflict, Corrupt, NotFound, Unsupported
+from ldb.ids import HASH_BYTES
+from ldb.objects.codec import decode, encode
+from ldb.objects.model import Blob, BlobType
+from ldb.objects.store import ObjectStore
+from ldb.refs.name import SETTINGS
+from ldb.refs.store import Advanced, RefStore
+
+FORMAT = 1
+INSTANCE_KEY = "instance"
+MAX_TRIES = 200
+"""Races lost in a row before an update gives up: far beyond what live writers can cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A registered storage location."""
+
+    url: str
+    """Folder or bucket prefix, without a trailing slash; local ones as `file:///…`."""
+    read_add: bool = False
+    """Whether ephemeral files may be copied into it."""
+
+    def holds(self, url: str) -> bool:
+        """Whether `url` is this location or lies inside it."""
+        return url == self.url or url.startswith(self.url.rstrip("/") + "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an instance knows besides objects and refs."""
+
+    locations: tuple[Location, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One open instance."""
+
+    backend: Backend
+    objects: ObjectStore
+    refs: RefStore
+    object_hash: str
+    """`md5` or `sha256`: what names data objects here."""
+    id: str
+
+    @property
+    def id_bytes(self) -> int:
+        """Width in bytes of a data object id."""
+        return HASH_BYTES[self.object_hash]
+
+    @property
+    def url(self) -> str:
+        return self.backend.url
+
+    def settings(self) -> Settings:
+        """The current settings."""
+        head = self.refs.head(SETTINGS)
+        if head is None or head.target is None:
+            return Settings()
+        value = decode(self.objects.get(head.target, BlobType.SETTINGS).payload)
+        return _settings_of(value, self.url)
+
+    def update_settings(self, change: Callable[[Settings], Settings], author: str) -> Settings:
+        """Apply `change` to the current settings and publish the result.
+
+        `change` runs again on the newer settings when somebody else was first.
+        """
+        for tries in range(MAX_TRIES):
+            head = self.refs.head(SETTINGS)
+            old = self.settings()
+            new = change(old)
+            if new == old:
+                return old
+            oid = self.objects.put(Blob(BlobType.SETTINGS, encode(_value_of(new))))
+            if isinstance(self.refs.advance(SETTINGS, head, oid, author), Advanced):
+                return new
+            pause(tries)
+        raise Conflict("settings", "to be first", "others, again and again")
+
+
+def pause(tries: int) -> None:
+    """Sleep a random while that grows with the number of lost races (at most 0.5 s)."""
+    time.sleep(random.uniform(0, min(0.5, 0.005 * 2 ** min(tries, 7))))
+
+
+def create(backend: Backend, object_hash: str = "md5") -> Instance:
+    """Make an instance on an empty `backend`; raises `Conflict` where one is already."""
+    if object_hash not in HASH_BYTES:
+        raise BadInput("--object-hash", f"{object_hash!r} is not one of {', '.join(HASH_BYTES)}")
+    body = {"format": FORMAT, "id": secrets.token_hex(16), "object_hash": object_hash}
+    data = json.dumps(body, indent=1, sort_keys=True).encode() + b"\n"
+    if backend.create(INSTANCE_KEY, data) is Outcome.EXISTS:
+        raise Conflict(backend.url, "an empty place", "an LDB instance")
+    return open_instance(backend)
+
+
+def exists(backend: Backend) -> bool:
+    """Whether an instance lives on `backend`."""
+    try:
+        backend.read(INSTANCE_KEY)
+    except NotFound:
+        return False
+    return True
+
+
+def open_instance(backend: Backend) -> Instance:
+    """Open the instance on `backend`; raises `NotFound`, `Corrupt` or `Unsupported`."""
+    try:
+        data = bytes(backend.read(INSTANCE_KEY))
+    except NotFound:
+        hint = f"make one there: ldb init {backend.url}"
+        raise NotFound("LDB instance", backend.url, hint) from None
+    try:
+        body = json.loads(data)
+        number, name, object_hash = body["format"], body["id"], body["object_hash"]
+    except (ValueError, KeyError, TypeError):
+        raise Corrupt(INSTANCE_KEY, backend.url) from None
+    if number != FORMAT or object_hash not in HASH_BYTES:
+        raise Unsupported(
+            f"instance format {number} with {object_hash} ids at {backend.url}", "upgrade ldb"
+        )
+    return Instance(backend, ObjectStore(backend), RefStore(backend), object_hash, str(name))
+
+
+def _value_of(settings: Settings) -> dict[str, Any]:
+    rows = [{"read_add": each.read_add, "url": each.url} for each in settings.locations]
+    return {"locations": rows}
+
+
+def _settings_of(value: Any, where: str) -> Settings:
+    try:
+        rows = [Location(str(row["url"]), bool(row["read_add"])) for row in value["locations"]]
+    except (KeyError, TypeError):
+        raise Corrupt("settings", where) from None
+    return Settings(tuple(rows))
+
+
+def add_location(settings: Settings, location: Location) -> Settings:
+    """`settings` with `location` added or, where its URL is known, replaced."""
+    others = tuple(each for each in settings.locations if each.url != location.url)
+    return replace(settings, locations=tuple(sorted((*others, location), key=lambda x: x.url)))

@@ -1,0 +1,155 @@
+"""Reading and advancing refs on a backend.
+
+Format and promises: docs/formats/refs.md. A ref file is created once and never changed;
+advancing is creating the next number, and losing that race is a value (`Lost`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ldb.backends.base import Backend, Outcome
+from ldb.errors import BadName, Corrupt, LdbError, NotFound
+from ldb.ids import Oid
+from ldb.refs.name import INDEX, MAX_NUMBER, RefKind, RefName, unquote
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One version file of a ref; `target` is None for a tombstone."""
+
+    name: RefName
+    number: int
+    target: Oid | None
+    writer: str
+    author: str
+    time: str
+    """UTC, ISO 8601 with milliseconds, by the writer's clock."""
+
+    def __str__(self) -> str:
+        return f"{self.name}.v{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """The ref now points where the caller wanted."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Somebody else advanced the ref first; `head` is what they made of it."""
+
+    head: Ref | None
+
+
+class RefStore:
+    """The refs of one instance."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def head(self, name: RefName) -> Ref | None:
+        """The newest version file of `name`, tombstones included; None if there is none."""
+        for number in self._numbers(name):
+            return self._load(name, number)
+        return None
+
+    def live(self, name: RefName) -> Ref:
+        """The head of `name`; raises `NotFound` where there is none or it is deleted."""
+        head = self.head(name)
+        if head is None or head.target is None:
+            raise NotFound("dataset" if name != INDEX else "index", name)
+        return head
+
+    def get(self, name: RefName, number: int) -> Ref:
+        """Version `number` of `name`, for ever the same; raises `NotFound`."""
+        try:
+            ref = self._load(name, number)
+        except NotFound:
+            raise NotFound("version", f"{name}.v{number}") from None
+        if ref.target is None:
+            raise NotFound("version", f"{name}.v{number} (the dataset was deleted here)")
+        return ref
+
+    def history(self, name: RefName) -> Iterator[Ref]:
+        """Every version file of `name`, newest first, tombstones included: the reflog."""
+        for number in self._numbers(name):
+            yield self._load(name, number)
+
+    def names(self, kind: RefKind) -> list[RefName]:
+        """Every ref of a kind that has a version file, deleted ones included, sorted."""
+        found = []
+        for folder in self._backend.folders(f"refs/{kind.value}/"):
+            try:
+                found.append(RefName(kind, unquote(folder)))
+            except BadName:
+                continue
+        return sorted(found)
+
+    def advance(
+        self, name: RefName, expected: Ref | None, target: Oid | None, author: str
+    ) -> Advanced | Lost:
+        """Make `target` (None: a tombstone) the version after `expected`, if that is the head.
+
+        Durable on return. The caller must have written every blob that `target` needs.
+        """
+        ref = Ref(
+            name=name,
+            number=expected.number + 1 if expected else 1,
+            target=target,
+            writer=secrets.token_hex(16),
+            author=" ".join(author.split()),
+            time=_now(),
+        )
+        if ref.number >= MAX_NUMBER:
+            raise BadName(name, "has used up its version numbers")
+        outcome = self._backend.create(name.key(ref.number), encode(ref))
+        if outcome is Outcome.CREATED:
+            return Advanced(ref)
+        return Lost(self.head(name))
+
+    def _numbers(self, name: RefName) -> Iterator[int]:
+        for entry in self._backend.list(name.prefix):
+            digits = entry.key[len(name.prefix) :]
+            if len(digits) == 10 and digits.isdecimal():
+                yield MAX_NUMBER - int(digits)
+
+    def _load(self, name: RefName, number: int) -> Ref:
+        key = name.key(number)
+        return decode(name, number, bytes(self._backend.read(key)), key)
+
+
+def encode(ref: Ref) -> bytes:
+    """The body of a ref file."""
+    target = str(ref.target) if ref.target is not None else "-"
+    author = "".join(char if char.isprintable() else " " for char in ref.author)
+    head = (
+        f"ldb-ref 1\ncommit {target}\nwriter {ref.writer}\nauthor {author}\ntime {ref.time}\n"
+    ).encode("utf-8", "replace")
+    return head + b"check %s\n" % hashlib.sha256(head).hexdigest().encode()
+
+
+def decode(name: RefName, number: int, data: bytes, where: str) -> Ref:
+    """Parse the body of a ref file; raises `Corrupt` naming `where`."""
+    head, mark, check = data.rpartition(b"check ")
+    if not mark or check != hashlib.sha256(head).hexdigest().encode() + b"\n":
+        raise Corrupt(f"{name}.v{number}", where)
+    try:
+        first, *lines = head.decode("utf-8").splitlines()
+        fields = dict(line.split(" ", 1) for line in lines)
+        if first != "ldb-ref 1":
+            raise ValueError(first)
+        target = None if fields["commit"] == "-" else Oid.from_hex(fields["commit"])
+        return Ref(name, number, target, fields["writer"], fields["author"], fields["time"])
+    except (ValueError, KeyError, LdbError) as error:
+        raise Corrupt(f"{name}.v{number}", f"{where}: {error}") from None
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
