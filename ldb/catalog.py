@@ -67,27 +67,68 @@ class Record:
 
 
 def encode_record(record: Record) -> bytes:
-    """Canonical payload of a record. Keys are written in sorted order here."""
+    """Canonical payload of a record."""
+    return record_payload(
+        annotations=[bytes(oid) for oid in record.annotations],
+        first_indexed=record.first_indexed,
+        last_indexed=record.last_indexed,
+        paths=[
+            {
+                "gid": seen.gid,
+                "mode": seen.mode,
+                "mtime": seen.mtime,
+                "path": seen.path,
+                "uid": seen.uid,
+            }
+            for seen in record.paths
+        ],
+        size=record.size,
+        tags=list(record.tags),
+        type=record.type,
+    )
+
+
+def record_payload(
+    *,
+    annotations: list[bytes],
+    first_indexed: int,
+    last_indexed: int,
+    paths: list[dict[str, Any]],
+    size: int,
+    tags: list[str],
+    type: str,
+) -> bytes:
+    """Canonical payload from plain values; the parameters stand in the sorted order of keys.
+
+    Indexing makes one per data object, so there is no sorting and no dataclass on the way.
+    """
     return encode_sorted(
         {
-            "annotations": [bytes(oid) for oid in record.annotations],
-            "first_indexed": record.first_indexed,
-            "last_indexed": record.last_indexed,
-            "paths": [
-                {
-                    "gid": seen.gid,
-                    "mode": seen.mode,
-                    "mtime": seen.mtime,
-                    "path": seen.path,
-                    "uid": seen.uid,
-                }
-                for seen in record.paths
-            ],
-            "size": record.size,
-            "tags": list(record.tags),
-            "type": record.type,
+            "annotations": annotations,
+            "first_indexed": first_indexed,
+            "last_indexed": last_indexed,
+            "paths": paths,
+            "size": size,
+            "tags": tags,
+            "type": type,
         }
     )
+
+
+FOLDER_END = b"/\x01"
+"""Stands between folder and file name in a key, so that the files of a folder sort together,
+before its sub-folders."""
+
+
+def path_key(uri: bytes) -> bytes:
+    """The key of a URI in `paths`."""
+    folder, _, name = uri.rpartition(b"/")
+    return folder + FOLDER_END + name
+
+
+def key_path(key: bytes) -> bytes:
+    """The URI that `path_key` spelt as `key`."""
+    return key.replace(FOLDER_END, b"/", 1)
 
 
 def decode_record(payload: bytes) -> Record:

@@ -26,6 +26,19 @@ class LdbError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Subclasses take attributes, not the message: worker processes send errors back.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    kind: type[LdbError], args: tuple[object, ...], state: dict[str, object]
+) -> LdbError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
 
 class BadInput(LdbError):
     """`where` (an option, a path, a line) holds something wrong: `why`."""

@@ -1,0 +1,1 @@
+"""Label formats: how data files and annotations lie together in folders, one file each."""

@@ -1,0 +1,63 @@
+"""`strict-pairs` and `bare-pairs`: `name.ext` with its annotation in `name.json` beside it.
+
+Bare takes data files without an annotation too; strict leaves them out. Several data files
+with one stem (`a.jpg`, `a.png`) share the annotation. A `.json` without a data file is left
+out by both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ldb.errors import BadInput
+
+STRICT = "strict-pairs"
+BARE = "bare-pairs"
+AUTO = "auto"
+NAMES = {"auto": AUTO, "strict": STRICT, STRICT: STRICT, "bare": BARE, BARE: BARE}
+"""Every spelling of a format, and the format."""
+
+SUFFIX = b".json"
+
+
+def format_named(name: str) -> str:
+    """The format that `name` spells; raises `BadInput` listing all of them."""
+    try:
+        return NAMES[name]
+    except KeyError:
+        raise BadInput("--format", f"{name!r} is not one of {', '.join(NAMES)}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Positions in one folder's list of names."""
+
+    data: list[tuple[int, int]]
+    """Each data file and its annotation, or -1."""
+    annotations: list[int]
+    """Each annotation that belongs to a data file, once, in order."""
+    lone: int
+    """Annotations without a data file, or data files left out by `strict`."""
+
+
+def pair(names: Sequence[bytes], strict: bool) -> Pairing:
+    """Match the data files of one folder with their annotations."""
+    stems = {
+        name[: -len(SUFFIX)]: at
+        for at, name in enumerate(names)
+        if name[-5:].lower() == SUFFIX and len(name) > len(SUFFIX)
+    }
+    is_annotation = set(stems.values())
+    find = stems.get
+    data = [
+        (at, find(name.rpartition(b".")[0] or name, -1))
+        for at, name in enumerate(names)
+        if at not in is_annotation
+    ]
+    paired = {annotation for _, annotation in data if annotation >= 0}
+    lone = len(is_annotation) - len(paired)
+    if strict:
+        kept = [row for row in data if row[1] >= 0]
+        return Pairing(kept, sorted(paired), lone + len(data) - len(kept))
+    return Pairing(data, sorted(paired), lone)

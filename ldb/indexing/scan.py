@@ -1,0 +1,303 @@
+"""From folders to jobs: only what is new or changed since the index last saw it.
+
+Runs in the parent. The index's `paths` rows are walked beside the folders in the same
+order, so each folder costs two list comparisons when nothing changed.
+"""
+
+from __future__ import annotations
+
+import bisect
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from ldb.catalog import FOLDER_END, KIND_DATA, Catalog
+from ldb.formats.pairs import Pairing, pair
+from ldb.maps import Rows
+from ldb.storage.listing import Folder, Report, read_folder, walk
+from ldb.storage.location import LOCAL
+
+BATCH = 512
+"""Jobs sent to a worker at a time."""
+
+
+class Kind(IntEnum):
+    """What a job asks for; every job makes one row of `paths` or deletes one."""
+
+    DATA = 0
+    """Read and hash a data file, and read its annotation where that is new."""
+    KNOWN_DATA = 1
+    """The data file is unchanged, only its annotation is new."""
+    ANNOTATION = 2
+    """Read an annotation file."""
+    GONE = 3
+    """A path of the index that is no longer there."""
+
+
+class Job(NamedTuple):
+    """One path to be looked at."""
+
+    kind: Kind
+    key: bytes
+    """Key of its row in `paths`."""
+    annotation: bytes = b""
+    """Name of the annotation file to read, beside the data file."""
+    content: bytes = b""
+    """KNOWN_DATA: the data object id."""
+    annotation_oid: bytes = b""
+    """Oid of an annotation file that is unchanged."""
+
+
+@dataclass(slots=True)
+class ScanCounts:
+    """What one scan saw."""
+
+    data: int = 0
+    annotations: int = 0
+    lone: int = 0
+    gone: int = 0
+
+
+@dataclass(slots=True)
+class Scan:
+    """One run over the targets; `jobs` is read once, the rest is complete after that."""
+
+    catalog: Catalog
+    targets: "list[Target]"
+    strict: bool
+    report: Report
+    skip: frozenset[tuple[int, int]] = frozenset()
+    keep_unchanged: bool = False
+    """Collect the ids of unchanged data files too (to tag them)."""
+    counts: ScanCounts = field(default_factory=ScanCounts)
+    replaced: dict[bytes, bytes] = field(default_factory=dict)
+    """Key of a data file that was read again or is gone → the data object id it had."""
+    unchanged: list[bytes] = field(default_factory=list)
+
+    def batches(self) -> Iterator[list[Job]]:
+        """Jobs in key order, about `BATCH` at a time."""
+        batch: list[Job] = []
+        for job in self._jobs():
+            batch.append(job)
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _jobs(self) -> Iterator[Job]:
+        for target in self.targets:
+            prefix = LOCAL.encode() + target.folder
+            if target.names is None:
+                seen = Cursor(self.catalog.paths_under(prefix))
+                for folder in walk(target.folder, self.report, self.skip):
+                    start = LOCAL.encode() + folder.path[:-1] + FOLDER_END
+                    yield from self._forget(seen.until(start))
+                    if folder.unlisted:
+                        # Whatever the index knows below it stays as it is.
+                        seen.until(_after(LOCAL.encode() + folder.path))
+                        continue
+                    yield from self._compare(folder, seen.until(_after(start)), True)
+                yield from self._forget(seen.rest())
+            else:
+                start = prefix[:-1] + FOLDER_END
+                rows = Cursor(self.catalog.paths_under(start)).rest()
+                folder = _only(read_folder(target.folder, self.report)[0], target.names)
+                yield from self._compare(folder, rows, False)
+
+    def _forget(self, rows: "Seen") -> Iterator[Job]:
+        for key, at in zip(rows.keys, range(len(rows.keys))):
+            yield self._gone(rows, key, at)
+
+    def _gone(self, rows: "Seen", key: bytes, at: int) -> Job:
+        self.counts.gone += 1
+        if rows.kinds[at] == KIND_DATA:
+            self.replaced[key] = rows.id_at(at, self.catalog.instance.id_bytes)
+        return Job(Kind.GONE, key)
+
+    def _compare(self, folder: Folder, old: "Seen", whole: bool) -> Iterator[Job]:
+        pairing = pair(folder.names, self.strict)
+        self.counts.data += len(pairing.data)
+        self.counts.annotations += len(pairing.annotations)
+        self.counts.lone += pairing.lone
+        prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
+        keys = [prefix + name for name in folder.names]
+        if self._all_unchanged(folder, keys, pairing, old):
+            return
+        yield from self._changes(folder, keys, pairing, old, whole)
+
+    def _all_unchanged(
+        self, folder: Folder, keys: list[bytes], pairing: Pairing, old: "Seen"
+    ) -> bool:
+        if len(old.keys) != len(keys) or pairing.lone:
+            return False
+        if old.keys != keys or old.sizes != folder.sizes or old.mtimes != folder.mtimes:
+            return False
+        if self.keep_unchanged:
+            width = self.catalog.instance.id_bytes
+            self.unchanged.extend(old.id_at(at, width) for at, _ in pairing.data)
+        return True
+
+    def _changes(
+        self, folder: Folder, keys: list[bytes], pairing: Pairing, old: "Seen", whole: bool
+    ) -> Iterator[Job]:
+        width = self.catalog.instance.id_bytes
+        where = {key: at for at, key in enumerate(old.keys)}
+        stands = [
+            at if at >= 0 and old.sizes[at] == size and old.mtimes[at] == mtime else -1
+            for at, size, mtime in zip(
+                (where.get(key, -1) for key in keys), folder.sizes, folder.mtimes
+            )
+        ]
+        jobs = []
+        for at in pairing.annotations:
+            if stands[at] < 0:
+                jobs.append(Job(Kind.ANNOTATION, keys[at]))
+        for at, note in pairing.data:
+            row, name, oid = stands[at], b"", b""
+            if note >= 0 and stands[note] < 0:
+                name = folder.names[note]
+            elif note >= 0:
+                oid = old.contents[stands[note]]
+            if row >= 0 and not name:
+                if self.keep_unchanged:
+                    self.unchanged.append(old.id_at(row, width))
+            elif row >= 0:
+                jobs.append(Job(Kind.KNOWN_DATA, keys[at], name, old.id_at(row, width)))
+            else:
+                jobs.append(Job(Kind.DATA, keys[at], name, b"", oid))
+                if keys[at] in where:
+                    self.replaced[keys[at]] = old.id_at(where[keys[at]], width)
+        if whole:
+            there = {keys[at] for at, _ in pairing.data}
+            there.update(keys[at] for at in pairing.annotations)
+            for key, at in where.items():
+                if key not in there:
+                    jobs.append(self._gone(old, key, at))
+        jobs.sort(key=lambda job: job.key)
+        yield from jobs
+
+
+def _after(folder_start: bytes) -> bytes:
+    """The first key that is no file of the folder whose keys start with `folder_start`."""
+    return folder_start[:-1] + bytes([folder_start[-1] + 1])
+
+
+def _only(folder: Folder, names: frozenset[bytes]) -> Folder:
+    """The named files and the annotations that their stems ask for."""
+    stems = {name.rpartition(b".")[0] or name for name in names}
+    kept = [
+        at
+        for at, name in enumerate(folder.names)
+        if name in names or (name[-5:].lower() == b".json" and name[:-5] in stems)
+    ]
+    return Folder(
+        folder.path,
+        [folder.names[at] for at in kept],
+        [folder.sizes[at] for at in kept],
+        [folder.mtimes[at] for at in kept],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A folder to index: all that is below it, or only some files right in it."""
+
+    folder: bytes
+    """Absolute, with a trailing slash."""
+    names: frozenset[bytes] | None = None
+
+
+def targets_of(paths: Iterable[str]) -> list[Target]:
+    """Targets for absolute local paths, sorted, those inside another one left out."""
+    folders: set[bytes] = set()
+    files: dict[bytes, set[bytes]] = {}
+    for path in paths:
+        raw = os.fsencode(path)
+        if os.path.isdir(raw):
+            folders.add(os.path.join(raw, b""))
+        else:
+            folder, name = os.path.split(raw)
+            files.setdefault(os.path.join(folder, b""), set()).add(name)
+    outer = {
+        folder
+        for folder in folders
+        if not any(folder != other and folder.startswith(other) for other in folders)
+    }
+    targets = [Target(folder) for folder in outer]
+    for folder, names in files.items():
+        if not any(folder.startswith(other) for other in outer):
+            targets.append(Target(folder, frozenset(names)))
+    return sorted(targets, key=lambda each: each.folder)
+
+
+@dataclass(slots=True)
+class Seen:
+    """Some rows of `paths` as plain lists of one length."""
+
+    keys: list[bytes] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    mtimes: list[int] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+
+    def id_at(self, at: int, width: int) -> bytes:
+        """The data object id of row `at`."""
+        return self.contents[at][:width]
+
+    def extend(self, rows: "Seen", start: int, stop: int) -> None:
+        """Append rows `[start, stop)` of another."""
+        self.keys += rows.keys[start:stop]
+        self.sizes += rows.sizes[start:stop]
+        self.mtimes += rows.mtimes[start:stop]
+        self.contents += rows.contents[start:stop]
+        self.kinds += rows.kinds[start:stop]
+
+
+def seen_of(rows: Rows) -> Seen:
+    """A chunk of `paths` as lists."""
+    content, size, mtime, _stamp, kind = rows.fields
+    raw = np.ascontiguousarray(content).tobytes()
+    return Seen(
+        keys=rows.keys.tolist(),
+        sizes=np.ascontiguousarray(size).view("<u8").ravel().tolist(),
+        mtimes=np.ascontiguousarray(mtime).view("<u8").ravel().tolist(),
+        contents=[raw[at : at + 32] for at in range(0, len(raw), 32)],
+        kinds=kind.ravel().tolist(),
+    )
+
+
+class Cursor:
+    """Walks rows of `paths` forward, handing out those before a key."""
+
+    def __init__(self, chunks: Iterator[Rows]) -> None:
+        self._chunks = chunks
+        self._chunk = Seen()
+        self._at = 0
+
+    def until(self, stop: bytes) -> Seen:
+        """The rows not handed out yet whose key sorts before `stop`."""
+        return self._take(stop)
+
+    def rest(self) -> Seen:
+        """All the rows not handed out yet."""
+        return self._take(None)
+
+    def _take(self, stop: bytes | None) -> Seen:
+        taken = Seen()
+        while True:
+            keys = self._chunk.keys
+            end = len(keys) if stop is None else bisect.bisect_left(keys, stop, self._at)
+            taken.extend(self._chunk, self._at, end)
+            self._at = end
+            if end < len(keys):
+                return taken
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return taken
+            self._chunk, self._at = seen_of(chunk), 0
+

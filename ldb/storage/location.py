@@ -1,0 +1,54 @@
+"""Names of places in storage: local paths and URLs, and how one becomes the other.
+
+A place is named by a URI: `file:///folder/name` for local ones, not percent-encoded, so
+that it reads as the path it is. Pure functions; the caller passes the working directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ldb.errors import BadInput, Unsupported
+
+LOCAL = "file://"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
+_ALIASES = {"aws": "s3", "azure": "az"}
+_GLOB = re.compile(r"[*?\[]")
+
+
+def to_uri(text: str, cwd: str) -> str:
+    """The URI of a path or URL as the user typed it, without a trailing slash."""
+    found = _SCHEME.match(text)
+    if found:
+        scheme = found[1].lower()
+        scheme = _ALIASES.get(scheme, scheme)
+        if scheme != "file":
+            return f"{scheme}://{text[found.end():].rstrip('/')}"
+        text = text[found.end() :]
+    if not text:
+        raise BadInput("path", "is empty")
+    return LOCAL + os.path.normpath(os.path.join(cwd, os.path.expanduser(text)))
+
+
+def is_local(uri: str) -> bool:
+    """Whether a URI names a place in the local file system."""
+    return uri.startswith(LOCAL)
+
+
+def local_path(uri: str) -> str:
+    """The local path of a `file://` URI; raises `Unsupported` for any other."""
+    if not is_local(uri):
+        raise Unsupported(f"reading {uri}", "this version reads local folders")
+    return uri[len(LOCAL) :]
+
+
+def is_glob(text: str) -> bool:
+    """Whether a path holds a wildcard."""
+    return bool(_GLOB.search(text))
+
+
+def has_scheme(text: str) -> bool:
+    """Whether `text` is a URL rather than a plain path."""
+    return bool(_SCHEME.match(text))
