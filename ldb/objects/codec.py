@@ -1,0 +1,246 @@
+"""Canonical MessagePack: the one spelling in which values are stored.
+
+Map keys sorted bytewise, shortest integers, 64-bit floats, no NaN or infinity, no
+extension types; so one value has one payload and one oid. The only importer of msgspec;
+why it and what it costs: docs/design/001-codec.md. Rules: docs/formats/objects.md.
+
+Everything raised on purpose is `BadInput`; memory and depth are bounded whatever the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from ldb.backends.base import Buffer
+from ldb.errors import BadInput
+from ldb.objects.model import MAX_PAYLOAD
+
+MAX_DEPTH = 256
+"""Most containers inside one another."""
+
+MAX_CONTAINERS = 4 * 1024 * 1024
+"""Most arrays and maps in one value: an empty one is a byte stored and 64 in memory."""
+
+_sorted = msgspec.msgpack.Encoder(order="sorted").encode
+_as_given = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+_skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
+_from_json = msgspec.json.Decoder().decode
+
+_NESTING = frozenset((list, tuple, dict))
+_PLAIN = frozenset((type(None), bool, int, float, str, bytes)) | _NESTING
+
+_CONTAINER_BYTES = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+_EXTENSION_BYTES = bytes((0xC7, 0xC8, 0xC9, *range(0xD4, 0xD9)))
+_HARMLESS_BYTES = bytes(sorted({*range(256)} - {*_CONTAINER_BYTES} - {*_EXTENSION_BYTES}))
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def encode(value: object, where: object = "value") -> bytes:
+    """Canonical payload of a value made of None, bool, int, float, str, bytes, list, dict."""
+    _check(value, where)
+    try:
+        return _bounded(_sorted(value), where)
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise BadInput(where, _reason(error)) from None
+
+
+def encode_sorted(value: object) -> bytes:
+    """The same for a record known to be plain, with its keys in order: nothing is checked."""
+    return _as_given(value)
+
+
+def decode(payload: Buffer, where: object = "payload") -> Any:
+    """The value of a canonical payload; any other spelling, and any junk, is `BadInput`."""
+    data = _bounded(payload if type(payload) is bytes else bytes(payload), where)
+    suspects = data.translate(None, _HARMLESS_BYTES)
+    if len(suspects) > MAX_CONTAINERS:
+        raise BadInput(where, f"more than {MAX_CONTAINERS} arrays and maps")
+    try:
+        _skip(data)  # proves every declared length before anything is allocated for it
+        value = _unpack(data)
+        same = _sorted(value) == data
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise BadInput(where, f"not canonical MessagePack: {_reason(error)}") from None
+    if not same:
+        raise BadInput(where, "MessagePack, but not canonical")
+    if _may_be_odd(data, suspects):
+        _check(value, where)
+    return value
+
+
+def annotation_payload(raw: Buffer, where: object) -> bytes:
+    """Canonical payload of a JSON text (UTF-8, any value); `where` names it in errors."""
+    value = parse_json(raw, where)
+    try:
+        return _bounded(_sorted(value), where)
+    except OverflowError:
+        raise _big_number(_body(raw), where) from None
+
+
+def parse_json(raw: Buffer, where: object) -> Any:
+    """The value of a JSON text, bounded in size and depth; integers of any size up to that."""
+    body = _body(_bounded(raw if type(raw) is bytes else bytes(raw), where))
+    nested = body.count(b"[") + body.count(b"{")
+    if nested > MAX_CONTAINERS:
+        raise BadInput(where, f"more than {MAX_CONTAINERS} arrays and objects")
+    try:
+        value = _from_json(body)
+    except RecursionError:
+        raise _too_deep(where) from None
+    except ValueError as error:
+        raise _bad_json(body, where, error) from None
+    if nested > MAX_DEPTH:
+        _check(value, where)
+    return value
+
+
+def _bounded(data: bytes, where: object) -> bytes:
+    if len(data) > MAX_PAYLOAD:
+        raise BadInput(where, f"{len(data)} bytes, more than {MAX_PAYLOAD}")
+    return data
+
+
+def _may_be_odd(data: bytes, suspects: bytes) -> bool:
+    """Whether a payload could be too deep or hold an extension or a NaN (rarely: then look)."""
+    return (
+        len(suspects) > MAX_DEPTH
+        or bool(suspects.translate(None, _CONTAINER_BYTES))
+        or b"\xcb\x7f" in data
+        or b"\xcb\xff" in data
+    )
+
+
+def _check(value: object, where: object) -> None:
+    """Walk level by level: plain types, string keys, finite floats, bounded depth."""
+    level: list[Any] = [[value]]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for container in level:
+            children = container.values() if type(container) is dict else container
+            if type(container) is dict and not {*map(type, container)} <= {str}:
+                raise BadInput(where, "a map key that is not a string")
+            kinds = {*map(type, children)}
+            if not kinds <= _PLAIN:
+                names = ", ".join(sorted(kind.__name__ for kind in kinds - _PLAIN))
+                raise BadInput(where, f"cannot be stored: {names}")
+            if float in kinds and not all(isfinite(c) for c in children if type(c) is float):
+                raise BadInput(where, "NaN and infinity cannot be stored")
+            if not kinds.isdisjoint(_NESTING):
+                below += [child for child in children if type(child) in _NESTING]
+        if not below:
+            return
+        level = below
+    raise _too_deep(where)
+
+
+def _too_deep(where: object) -> BadInput:
+    return BadInput(where, f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in the words of the format rather than the library's."""
+    if isinstance(error, OverflowError):
+        return "integer beyond 64 bits"
+    if isinstance(error, RecursionError):
+        return f"nested deeper than {MAX_DEPTH} levels"
+    if isinstance(error, UnicodeDecodeError):
+        return "text that is not UTF-8"
+    if isinstance(error, UnicodeEncodeError):
+        return "text with half of a surrogate pair"
+    return str(error)
+
+
+# What is wrong with a JSON text, and where. Slow and only for errors.
+
+_BYTE = re.compile(r" \(byte (\d+)\)$")
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_NUMBERS = re.compile(_STRING + rb"|(-?\d+)(\.\d+)?([eE][+-]?\d+)?", re.DOTALL)
+_ESCAPES = re.compile(rb"\\(?:u([0-9a-fA-F]{4})(?:\\u([0-9a-fA-F]{4}))?|.)", re.DOTALL)
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0")
+
+
+def _body(raw: Buffer) -> bytes:
+    data = bytes(raw)
+    return data[len(_BOM) :] if data.startswith(_BOM) else data
+
+
+def _at(body: bytes, position: int, where: object, why: str) -> BadInput:
+    """The error with line and column (in characters, from 1) of a byte position."""
+    line_start = body.rfind(b"\n", 0, position) + 1
+    line = body.count(b"\n", 0, position) + 1
+    column = len(body[line_start:position].decode(errors="replace")) + 1
+    return BadInput(where, f"{why} (line {line}, column {column})")
+
+
+def _bad_json(body: bytes, where: object, error: ValueError) -> BadInput:
+    if not body.strip():
+        return BadInput(where, "empty, not JSON")
+    if body.startswith(_WIDE) or body[1:2] == b"\0":
+        return BadInput(where, "not UTF-8 (UTF-16 or binary?)", "save the file as UTF-8")
+    if isinstance(error, UnicodeDecodeError):
+        return _at(body, _first_bad_byte(body), where, "not UTF-8")
+    message = str(error)
+    if "out of range" in message:
+        return _big_number(body, where)
+    half = _half_surrogate(body)
+    if half is not None and ("surrogate" in message or "truncated" in message):
+        return _at(body, half, where, "half of a surrogate pair")
+    if body.startswith((b"NaN", b"Infinity", b"-Infinity")):
+        message = "JSON has no NaN or Infinity (byte 0)"
+    found = _BYTE.search(message)
+    if not found:
+        return _at(body, len(body.rstrip()), where, "bad JSON: it ends too early")
+    position = int(found[1])
+    why = message[: found.start()].replace("JSON is malformed", "bad JSON")
+    if body[position : position + 3] in (b"NaN", b"Inf"):
+        why = "bad JSON: NaN and Infinity are not JSON"
+    return _at(body, position, where, why)
+
+
+def _first_bad_byte(body: bytes) -> int:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def _half_surrogate(body: bytes) -> int | None:
+    """Where an escaped surrogate stands without its other half."""
+    position = 0
+    while found := _ESCAPES.search(body, position):
+        first, second = (int(part, 16) if part else 0 for part in found.groups())
+        if first >> 10 == 0x37 or (first >> 10 == 0x36 and second >> 10 != 0x37):
+            return found.start()
+        # A second escape that is no low half is looked at again by itself.
+        paired = first >> 10 == 0x36 or not second
+        position = found.end() if paired else found.start() + 6
+    return None
+
+
+def _big_number(body: bytes, where: object) -> BadInput:
+    """Names the first number that neither 64 bits nor a finite float can hold."""
+    for found in _NUMBERS.finditer(body):
+        whole, fraction, exponent = found.groups()
+        if whole is None:
+            continue
+        if fraction or exponent:
+            if not isfinite(float(found[0])):
+                return _at(body, found.start(), where, "number too large for a 64-bit float")
+        elif _beyond_64_bits(whole):
+            hint = "write it as a string, or as a float if digits may be lost"
+            error = _at(body, found.start(), where, "integer beyond 64 bits")
+            return BadInput(where, error.why, hint)
+    return BadInput(where, "number out of range")
+
+
+def _beyond_64_bits(digits: bytes) -> bool:
+    return len(digits) > 20 or not -(1 << 63) <= int(digits) < (1 << 64)
+
+
