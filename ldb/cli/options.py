@@ -1,0 +1,143 @@
+"""Options that many commands share, as decorators.
+
+    @click.command(cls=Command)
+    @filter_options
+    @output_options(json=True)
+    def command(filters: tuple[FilterSpec, ...], seed: int | None, out: Output) -> None:
+
+What cannot be meant (`--limit -1`) is a usage error here, so that no library sees it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from ldb.cli.output import Output
+from ldb.cli.parsing import FilterOption
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _share(most: float) -> Callable[[str], float]:
+    """Reads a number from 0 to `most`; unlike click's range it refuses "nan"."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= most:
+            raise click.BadParameter(f"{text!r} is not a number from 0 to {most:g}")
+        return number
+
+    return read
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise click.BadParameter(f"{text!r} is not a regular expression: {error}") from error
+    return text
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    tags = tuple(tag.strip() for tag in text.split(","))
+    if not all(tags):
+        raise click.BadParameter(f"{text!r} has an empty tag; tags look like a,b")
+    return tags
+
+
+def _expression(text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter("an empty expression asks for nothing")
+    return text
+
+
+_FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--query", {
+        "type": _expression, "metavar": "E",
+        "help": "JMESPath over the annotation; one that lacks a key E names is skipped.",
+    }),
+    ("--jquery", {
+        "type": _expression, "metavar": "E",
+        "help": "Plain JMESPath over the annotation; a missing key is null.",
+    }),
+    ("--file", {
+        "type": _expression, "metavar": "E",
+        "help": "JMESPath over the object's attributes: fs.size, type, tags, …",
+    }),
+    ("--path", {
+        "type": _regex, "metavar": "REGEX",
+        "help": "Some path of the object matches (regular expression, searched).",
+    }),
+    ("--tag", {
+        "type": _tags, "metavar": "A,B",
+        "help": "Has at least one of these tags.",
+    }),
+    ("--no-tag", {
+        "type": _tags, "metavar": "A,B",
+        "help": "Lacks at least one of these tags.",
+    }),
+    ("--limit", {
+        "type": click.IntRange(min=0), "metavar": "N",
+        "help": "The first N.",
+    }),
+    ("--sample", {
+        "type": _share(1), "metavar": "P",
+        "help": "Each with probability P, 0 to 1.",
+    }),
+    ("--sample-rate", {
+        "type": _share(100), "metavar": "N",
+        "help": "Each with a probability of N percent.",
+    }),
+    ("--shuffle", {
+        "count": True,
+        "help": "In random order.",
+    }),
+)  # fmt: skip
+
+
+def filter_options(function: F) -> F:
+    """All filters, and `--seed`: the command gets `filters` in the order given, and `seed`."""
+    function = click.option(
+        "--seed", type=int, metavar="S", help="Same seed, same sample and shuffle."
+    )(function)
+    for name, settings in reversed(_FILTERS):
+        multiple = not settings.get("count", False)
+        function = click.option(name, cls=FilterOption, multiple=multiple, **settings)(function)
+    return function
+
+
+def output_options(*, json: bool = False) -> Callable[[F], F]:
+    """`-q`, `-v` and, for commands that print data, `--json`: the command gets `out`."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def with_output(
+            *args: Any, quiet: bool, verbose: int, as_json: bool = False, **named: Any
+        ) -> Any:
+            with Output(quiet=quiet, verbose=verbose, as_json=as_json) as out:
+                return function(*args, out=out, **named)
+
+        options: Sequence[Callable[[Any], Any]] = (
+            click.option("-q", "--quiet", is_flag=True, help="Print data and errors only."),
+            click.option("-v", "--verbose", count=True, help="Tell more; twice, still more."),
+        )
+        if json:
+            options = [
+                click.option("--json", "as_json", is_flag=True, help="Print data as JSON."),
+                *options,
+            ]
+        decorated: Any = with_output
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate

@@ -1,0 +1,160 @@
+"""How a command speaks: data on stdout, conversation on stderr.
+
+`Output` is what a command gets from `output_options`. Nothing else prints. It is also
+where libraries' `Progress` ends: a bar on stderr, only on a terminal, only for what takes
+longer than a second.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, TextIO
+
+import click
+
+from ldb.errors import StoreFailed
+from ldb.progress import SILENT, Progress
+
+BAR_AFTER = 1.0
+"""Seconds before a bar appears."""
+BAR_EVERY = 0.1
+"""Seconds between two drawings of it."""
+_BAR_WIDTH = 30
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Output:
+    """Prints for one command; use as a context manager, so that a bar is cleared."""
+
+    def __init__(self, *, quiet: bool = False, verbose: int = 0, as_json: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self.as_json = as_json
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+
+    def data(self, text: str) -> None:
+        """A line of what was asked for; raises `StoreFailed` where stdout is full."""
+        if self._bar is not None:
+            self._bar.clear()
+        try:
+            sys.stdout.write(text + "\n")  # click.echo would flush every line
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StoreFailed("standard output", error.strerror or str(error)) from error
+
+    def json(self, value: Any) -> None:
+        """What was asked for, as one line of JSON; keys in the order given."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        if not text.isascii() and _LONE_SURROGATE.search(text):
+            text = json.dumps(value, separators=(",", ":"))  # a file name that is not UTF-8
+        self.data(text)
+
+    def table(self, rows: Iterable[Sequence[object]], headings: Sequence[str] = ()) -> None:
+        """Left-aligned columns, two spaces apart, no lines and no trailing spaces."""
+        cells = [tuple(map(str, row)) for row in ([headings] if headings else [])]
+        cells += [tuple(map(str, row)) for row in rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.data(line.rstrip())
+
+    def say(self, text: str) -> None:
+        """What was done; not with `-q`."""
+        if not self.quiet:
+            self._converse(text)
+
+    def detail(self, text: str, level: int = 1) -> None:
+        """For those who gave `-v` (`level` 2: `-vv`)."""
+        if self.verbose >= level and not self.quiet:
+            self._converse(text)
+
+    def warn(self, text: str) -> None:
+        """Something is amiss, though the command goes on; `-q` does not hide it."""
+        self._converse(f"warning: {text}")
+
+    def progress(self) -> Progress:
+        """For library functions that take long; a bar where somebody can see one."""
+        if self.quiet or not sys.stderr.isatty():
+            return SILENT
+        if self._bar is None:
+            self._bar = Bar(sys.stderr)
+        return self._bar
+
+    def _converse(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        click.echo(text, err=True)
+
+
+class Bar:
+    """A `Progress` drawn on one line of a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._label = ""
+        self._total: int | None = None
+        self._done = 0
+        self._began = 0.0
+        self._next = 0.0
+        self._shown = False
+
+    def start(self, label: str, total: int | None = None) -> None:
+        self.clear()
+        self._label, self._total, self._done = label, total, 0
+        self._began = time.monotonic()
+        self._next = self._began + BAR_AFTER
+
+    def advance(self, steps: int = 1) -> None:
+        self._done += steps
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + BAR_EVERY
+            self._draw(now - self._began)
+
+    def clear(self) -> None:
+        """Take the bar off the terminal; it comes back with the next drawing."""
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._shown = False
+
+    def _draw(self, seconds: float) -> None:
+        self._shown = True
+        self._stream.write(f"\r{self.line(seconds)}\x1b[K")
+        self._stream.flush()
+
+    def line(self, seconds: float) -> str:
+        """What is drawn after so many seconds."""
+        rate = self._done / seconds if seconds > 0 else 0.0
+        if not self._total:
+            return f"{self._label}  {self._done:,}  {rate:,.0f}/s"
+        share = min(self._done / self._total, 1.0)
+        filled = "#" * round(_BAR_WIDTH * share)
+        left = (self._total - self._done) / rate if rate > 0 else 0.0
+        return (
+            f"{self._label}  [{filled:<{_BAR_WIDTH}}] {share:4.0%}  "
+            f"{self._done:,}/{self._total:,}  {rate:,.0f}/s  {_clock(left)} left"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(int(seconds), 0), 60)
+    return f"{minutes}:{rest:02}"

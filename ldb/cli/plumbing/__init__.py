@@ -1,0 +1,1 @@
+"""Commands for scripts: one short file each. Their output is a promise."""

@@ -1,0 +1,1 @@
+"""Commands for people: one short file each. Their output may improve freely."""

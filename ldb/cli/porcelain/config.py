@@ -1,0 +1,98 @@
+"""`ldb config`: the user's settings. docs/commands/config.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+import click
+
+from ldb import settings
+from ldb.cli.app import App, pass_app
+from ldb.cli.options import output_options
+from ldb.cli.output import Output
+from ldb.cli.parsing import Group
+from ldb.errors import NotFound
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """Show and change your settings, which are in ~/.ldb/config.
+
+    \b
+    Examples:
+      ldb config set core.instance /data/team/ldb
+      ldb config get core.instance
+      ldb config unset core.instance
+      ldb config list
+    """
+
+
+@command.command("get")
+@click.argument("key")
+@output_options(json=True)
+@pass_app
+def get(app: App, key: str, out: Output) -> None:
+    """Print the value of KEY.
+
+    Exit code 3 where it is not set.
+    """
+    settings.split_key(key)
+    value = app.settings.get(key)
+    if value is None:
+        raise NotFound("setting", key, _meant(key, app.settings.values))
+    if out.as_json:
+        out.json(value)
+    else:
+        out.data(value)
+
+
+@command.command("set")
+@click.argument("key")
+@click.argument("value")
+@output_options()
+@pass_app
+def set_(app: App, key: str, value: str, out: Output) -> None:
+    """Set KEY to VALUE.
+
+    Comments and all other lines of the file stay as they are.
+    """
+    settings.set_value(app.config_path, key, value)
+    if key not in settings.KNOWN:
+        meant = _meant(key, settings.KNOWN)
+        out.warn(f"nothing in LDB reads {key}" + (f"; {meant}" if meant else ""))
+    out.say(f"{key} = {value}")
+
+
+@command.command("unset")
+@click.argument("key")
+@output_options()
+@pass_app
+def unset(app: App, key: str, out: Output) -> None:
+    """Remove KEY.
+
+    Exit code 3 where it is not set.
+    """
+    settings.unset_value(app.config_path, key)
+    out.say(f"{key} is not set any more")
+
+
+@command.command("list")
+@output_options(json=True)
+@pass_app
+def list_(app: App, out: Output) -> None:
+    """Print all settings.
+
+    One KEY=VALUE a line, sorted by key.
+    """
+    values = dict(sorted(app.settings.values.items()))
+    if out.as_json:
+        out.json(values)
+    else:
+        for key, value in values.items():
+            out.data(f"{key}={value}")
+
+
+def _meant(key: str, known: Iterable[str]) -> str:
+    near = get_close_matches(key, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""

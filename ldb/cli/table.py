@@ -1,0 +1,44 @@
+"""Every command: its name, the heading it is listed under, one line of help, its module.
+
+`ldb --help` is printed from this table alone and so imports no command. A new command is
+one row here and one file, `ldb/cli/<porcelain or plumbing>/<name>.py`, exposing `command`.
+"""
+
+from __future__ import annotations
+
+from keyword import iskeyword
+from typing import NamedTuple
+
+SETUP = "Set up"
+INDEX = "Index data where it lies"
+DATASETS = "Make datasets"
+LOOK = "Look and ask"
+OUT = "Write datasets out"
+CARE = "Take care of an instance"
+PLUMBING = "Plumbing (stable output, for scripts)"
+
+SECTIONS = (SETUP, INDEX, DATASETS, LOOK, OUT, CARE, PLUMBING)
+"""Headings of `ldb --help`, in their order."""
+
+
+class Row(NamedTuple):
+    """One command."""
+
+    name: str
+    section: str
+    short: str
+
+    @property
+    def module(self) -> str:
+        """Where the command is: dashes become underscores, and `del` is in `del_.py`."""
+        package = "plumbing" if self.section == PLUMBING else "porcelain"
+        stem = self.name.replace("-", "_")
+        return f"ldb.cli.{package}.{stem}{'_' if iskeyword(stem) else ''}"
+
+
+TABLE = (
+    Row("config", SETUP, "Show and change your settings."),
+    Row("completion", SETUP, "Print the tab completion script of a shell."),
+)
+
+ROWS = {row.name: row for row in TABLE}
