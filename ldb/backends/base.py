@@ -84,12 +84,12 @@ class Backend(Protocol):
         """
         ...
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
-        """Every value whose key starts with `prefix` and sorts after `after`, by key."""
-        ...
-
     def folders(self, prefix: str) -> list[str]:
         """Sorted names of the sub-folders right under the folder `prefix` (ends in `/`)."""
+        ...
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+        """Every value whose key starts with `prefix` and sorts after `after`, by key."""
         ...
 
     def delete(self, keys: Iterable[str]) -> None:

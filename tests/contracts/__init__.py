@@ -1,0 +1,5 @@
+"""Suites that every implementation of a protocol inherits."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contracts.backend")
