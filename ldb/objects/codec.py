@@ -242,5 +242,3 @@ def _big_number(body: bytes, where: object) -> BadInput:
 
 def _beyond_64_bits(digits: bytes) -> bool:
     return len(digits) > 20 or not -(1 << 63) <= int(digits) < (1 << 64)
-
-

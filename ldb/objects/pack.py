@@ -1,0 +1,193 @@
+"""Writing one pack: blobs in, the bytes of a file out. Rules: docs/formats/pack.md.
+
+Blobs are gathered by type into blocks, each compressed as soon as it is full, so what is
+held in memory is about the file plus 150 bytes a blob. The same blobs added in the same
+order give the same file. A pack exists for others only once its bytes are stored whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from struct import pack as pack_struct
+from struct import unpack_from
+
+from ldb.backends.base import Buffer
+from ldb.errors import BadInput
+from ldb.ids import Oid
+from ldb.objects import frames
+from ldb.objects.model import MAX_PAYLOAD, Blob, BlobType
+from ldb.objects.packformat import (
+    BLOCK,
+    FANOUT,
+    MAGIC,
+    MAX_BLOCK,
+    PACK_BYTES,
+    TABLE_ROW,
+    TRAILER_BYTES,
+    Trailer,
+    aligned,
+    block_target,
+    pack_key,
+)
+
+_new = bytes.__new__
+"""Makes an `Oid` of a digest without asking again how long it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The bytes of a finished pack."""
+
+    name: str
+    data: Buffer
+    blobs: int
+
+    @property
+    def key(self) -> str:
+        return pack_key(self.name)
+
+
+@dataclass(slots=True)
+class _Block:
+    """A block being filled or, once `stored` is set, in the file."""
+
+    type: BlobType
+    oids: list[Oid] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    raw: int = 4
+    offset: int = 0
+    stored: int = 0
+    crc: int = 0
+
+
+class PackWriter:
+    """Collects blobs of any types; each is stored once however often it is added."""
+
+    def __init__(self, max_bytes: int = PACK_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self._file = bytearray(MAGIC)
+        self._open = {kind: _Block(kind) for kind in BlobType}
+        self._written: list[_Block] = []
+        self._places: dict[bytes, _Block] = {}
+
+    def __len__(self) -> int:
+        """Number of blobs."""
+        return len(self._places)
+
+    def __contains__(self, oid: object) -> bool:
+        return oid in self._places
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the file would have now: open blocks count at half."""
+        blocks = len(self._written) + len(self._open)
+        fixed = BLOCK.size * blocks + 2 * FANOUT.size + TRAILER_BYTES
+        pending = sum(block.raw for block in self._open.values()) // 2
+        return len(self._file) + pending + TABLE_ROW * len(self._places) + fixed
+
+    @property
+    def full(self) -> bool:
+        """Whether the file has reached the size at which it should be finished."""
+        return len(self._file) + TABLE_ROW * len(self._places) >= self.max_bytes
+
+    def add(self, kind: BlobType, payload: bytes, oid: Oid | None = None) -> Oid:
+        """Add one blob; `oid` saves hashing it where the caller has just done so."""
+        return self.add_many(kind, [payload], None if oid is None else [oid])[0]
+
+    def add_many(
+        self, kind: BlobType, payloads: Sequence[bytes], oids: Sequence[Oid] | None = None
+    ) -> list[Oid]:
+        """Add blobs of one type, in order; their oids."""
+        named = hash_many(kind, payloads) if oids is None else list(oids)
+        places, block, target = self._places, self._open[kind], block_target(kind)
+        for oid, payload in zip(named, payloads, strict=True):
+            if oid in places:
+                continue
+            length = len(payload) + 4
+            if block.raw + length > MAX_BLOCK and block.oids:
+                block = self._write(block)
+            if length > MAX_PAYLOAD + 4:
+                raise BadInput(kind.value, f"{len(payload)} bytes, more than {MAX_PAYLOAD}")
+            places[oid] = block
+            block.oids.append(oid)
+            block.payloads.append(payload)
+            block.raw += length
+            if block.raw >= target:
+                block = self._write(block)
+        return named
+
+    def get(self, oid: Oid) -> Blob | None:
+        """A blob added before; None where it is not in this pack."""
+        block = self._places.get(oid)
+        if block is None:
+            return None
+        place = block.oids.index(oid)
+        if block.payloads:
+            return Blob(block.type, block.payloads[place])
+        frame = bytes(self._file[block.offset : block.offset + block.stored])
+        raw = frames.decompress(frame, block.raw, oid, "pack being written")
+        lengths = unpack_from(f"<{len(block.oids)}I", raw, 4)
+        start = 4 + 4 * len(lengths) + sum(lengths[:place])
+        return Blob(block.type, raw[start : start + lengths[place]])
+
+    def finish(self) -> Pack | None:
+        """The whole file, None where nothing was added. Nothing may be added afterwards."""
+        for kind in BlobType:
+            if self._open[kind].oids:
+                self._write(self._open[kind])
+        if not self._places:
+            return None
+        data = memoryview(self._close())
+        return Pack(hashlib.sha256(data).hexdigest(), data, len(self._places))
+
+    def _write(self, block: _Block) -> _Block:
+        """Compress a block into the file; the block to go on with."""
+        lengths = list(map(len, block.payloads))
+        head = pack_struct(f"<{len(lengths) + 1}I", len(lengths), *lengths)
+        frame = frames.compress(head + b"".join(block.payloads))
+        block.offset, block.stored = len(self._file), len(frame)
+        block.crc = zlib.crc32(frame)
+        block.payloads = []
+        self._file += frame
+        self._written.append(block)
+        self._open[block.type] = _Block(block.type)
+        return self._open[block.type]
+
+    def _close(self) -> bytearray:
+        """Append oid table, directory and trailer."""
+        from ldb.objects.oidtable import as_oids, build  # numpy: only when packs are made
+
+        self._pad()
+        start = len(self._file)
+        oids = b"".join([oid for block in self._written for oid in block.oids])
+        table, fanout = build(as_oids(oids))
+        self._file += table
+        trailer = Trailer(start, len(self._file), len(self._places), len(self._written))
+        directory = self._block_table() + fanout
+        self._file += directory
+        self._file += trailer.pack(directory)
+        return self._file
+
+    def _block_table(self) -> bytes:
+        rows, first = [], 0
+        for block in self._written:
+            count = len(block.oids)
+            place = (block.offset, block.stored, block.raw)
+            rows.append(BLOCK.pack(*place, first, count, block.crc, block.type.code))
+            first += count
+        return b"".join(rows)
+
+    def _pad(self) -> None:
+        self._file += bytes(aligned(len(self._file)) - len(self._file))
+
+
+def hash_many(kind: BlobType, payloads: Sequence[bytes]) -> list[Oid]:
+    """Oids of many payloads of one type."""
+    sha256, header, new = hashlib.sha256, kind.header, _new
+    return [
+        new(Oid, sha256(b"%s%d\0%s" % (header, len(payload), payload)).digest())
+        for payload in payloads
+    ]

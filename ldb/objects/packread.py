@@ -1,0 +1,345 @@
+"""Reading one pack: lookups, blocks, blobs. Nothing is believed before it is checked.
+
+Opening reads the trailer and the directory; the oid table, which grows with the blobs, is
+read a slice at a time for single lookups and whole for many. A flipped bit in the table
+can only hide a blob, so a miss is believed after `check_slice`, not before. Blobs are
+checked against their oids by whoever asks for them. Rules: docs/formats/pack.md.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+from struct import unpack_from
+from typing import TYPE_CHECKING
+
+from ldb.backends.base import Backend, Buffer, Range
+from ldb.errors import Corrupt
+from ldb.ids import Oid
+from ldb.objects import frames
+from ldb.objects.model import TYPE_OF_CODE
+from ldb.objects.packformat import (
+    BLOCK,
+    FANOUT,
+    MAGIC,
+    TRAILER_BYTES,
+    Block,
+    Trailer,
+    check_directory,
+    max_raw,
+    read_trailer,
+    slice_ranges,
+    slice_sum,
+)
+
+if TYPE_CHECKING:
+    from ldb.objects.oidtable import Columns
+
+OPENING_READ = 64 * 1024
+"""Bytes read from the end of a pack to open it: more than the directory nearly always."""
+
+WHOLE_TABLE = 128 * 1024
+"""Tables up to this many bytes are read at once."""
+
+SLICES = 16
+"""After this many slices of a larger table the whole of it is read."""
+
+READ_AHEAD = 4 * 1024 * 1024
+"""Bytes of blocks asked of the backend at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One of the 256 parts of the oid table: oids with the same first byte."""
+
+    keys: Sequence[int]
+    rests: memoryview
+    ordinals: Sequence[int]
+
+    def rows(self, oid: bytes) -> int:
+        """The row of an oid, -1 where absent."""
+        number = int.from_bytes(oid[:8], "big")
+        row = bisect_left(self.keys, number)
+        while row < len(self.keys) and self.keys[row] == number:
+            if self.rests[24 * row : 24 * row + 24] == oid[8:]:
+                return row
+            row += 1
+        return -1
+
+    def oid(self, row: int) -> Oid:
+        """The oid in a row."""
+        rest = self.rests[24 * row : 24 * row + 24]
+        return Oid(self.keys[row].to_bytes(8, "big") + bytes(rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Payloads:
+    """A block decompressed: `raw[edges[i]:edges[i + 1]]` is its blob number i."""
+
+    block: Block
+    raw: bytes
+    edges: list[int]
+
+    def __getitem__(self, place: int) -> bytes:
+        return self.raw[self.edges[place] : self.edges[place + 1]]
+
+    def __len__(self) -> int:
+        return self.block.count
+
+
+class PackReader:
+    """One pack of a backend, opened when first used. Raises `Corrupt(key, where)`."""
+
+    def __init__(self, backend: Backend, key: str, size: int) -> None:
+        self._backend = backend
+        self.key = key
+        self.size = size
+        self._slices: dict[int, Slice] = {}
+        self._checked = bytearray(256)
+
+    def __len__(self) -> int:
+        """Number of blobs."""
+        return self._opened[0].blobs
+
+    # -- opening -----------------------------------------------------------------------
+
+    @cached_property
+    def _opened(self) -> tuple[Trailer, bytes]:
+        start = max(0, self.size - OPENING_READ)
+        tail = self.read(start, self.size)
+        end = tail[-TRAILER_BYTES:]
+        trailer = read_trailer(self.key, self.size, end)
+        if trailer.directory < start:
+            tail = self.read(trailer.directory, self.size)
+        directory = tail[-TRAILER_BYTES - trailer.directory_bytes : -TRAILER_BYTES]
+        check_directory(self.key, directory, end)
+        return trailer, directory
+
+    @property
+    def trailer(self) -> Trailer:
+        return self._opened[0]
+
+    @cached_property
+    def fanout(self) -> tuple[int, ...]:
+        """Number of oids whose first byte is at most 0, 1, … 255."""
+        at = BLOCK.size * self.trailer.blocks
+        bounds = FANOUT.unpack_from(self._opened[1], at)
+        if bounds[-1] != len(self) or any(a > b for a, b in pairwise(bounds)):
+            raise Corrupt(self.key, "fan-out out of order")
+        return bounds
+
+    @cached_property
+    def sums(self) -> tuple[int, ...]:
+        """Checksums of the 256 slices of the oid table."""
+        return FANOUT.unpack_from(self._opened[1], BLOCK.size * self.trailer.blocks + FANOUT.size)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Exactly the bytes `[start, stop)` of the file, copied."""
+        return bytes(self.view(start, stop))
+
+    def view(self, start: int, stop: int) -> Buffer:
+        """The same, without a copy where the backend can."""
+        data = self._backend.read(self.key, start, stop)
+        return self._whole(data, start, stop)
+
+    def _whole(self, data: Buffer, start: int, stop: int) -> Buffer:
+        if len(data) != stop - start:
+            raise Corrupt(self.key, f"bytes {start} to {stop} are not all there: truncated")
+        return data
+
+    # -- the oid table -----------------------------------------------------------------
+
+    def find_one(self, oid: Oid) -> int:
+        """Ordinal of the blob, -1 where absent; reads at most one slice of the table."""
+        found = self.slice(oid[0])
+        row = found.rows(oid)
+        return self._ordinal(found.ordinals[row]) if row >= 0 else -1
+
+    def slice(self, first_byte: int) -> Slice:
+        """The rows of all oids that start with a byte."""
+        found = self._slices.get(first_byte)
+        if found is None:
+            found = self._slices[first_byte] = self._read_slice(first_byte)
+        return found
+
+    def _read_slice(self, first_byte: int) -> Slice:
+        start, stop = self._bounds(first_byte)
+        ranges = slice_ranges(len(self), start, stop)
+        if "table" in self.__dict__ or self._table_pays():
+            table = memoryview(self.table)
+            keys, rests, ordinals = (table[low:high] for low, high in ranges)
+        else:
+            base = self.trailer.table
+            wanted = [Range(self.key, base + low, base + high) for low, high in ranges]
+            parts = self._backend.read_many(wanted) if stop > start else [b""] * 3
+            keys, rests, ordinals = (
+                memoryview(self._whole(part, base + low, base + high))
+                for part, (low, high) in zip(parts, ranges)
+            )
+        return Slice(_numbers(keys, "Q"), rests, _numbers(ordinals, "I"))
+
+    def _bounds(self, first_byte: int) -> tuple[int, int]:
+        return (self.fanout[first_byte - 1] if first_byte else 0), self.fanout[first_byte]
+
+    def _table_pays(self) -> bool:
+        return self._table_bytes <= WHOLE_TABLE or len(self._slices) >= SLICES
+
+    @property
+    def _table_bytes(self) -> int:
+        return self.trailer.directory - self.trailer.table
+
+    @cached_property
+    def table(self) -> Buffer:
+        """The whole oid table, padding included; not checked."""
+        return self.view(self.trailer.table, self.trailer.directory)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The whole oid table as numpy columns; not checked."""
+        from ldb.objects.oidtable import columns  # numpy: only for bulk work
+
+        return columns(self.table, len(self))
+
+    def check_slice(self, first_byte: int) -> None:
+        """Raise `Corrupt` if the slice is damaged, so that it may hide blobs."""
+        if self._checked[first_byte]:
+            return
+        found = self.slice(first_byte)
+        parts = (_bytes(found.keys), found.rests, _bytes(found.ordinals))
+        if slice_sum(parts) != self.sums[first_byte]:
+            raise Corrupt(self.key, f"oid table, slice {first_byte:02x} (checksum)")
+        self._checked[first_byte] = 1
+
+    def _ordinal(self, ordinal: int) -> int:
+        if ordinal >= len(self):
+            raise Corrupt(self.key, f"oid table: blob {ordinal} of {len(self)}")
+        return ordinal
+
+    def oids(self) -> Iterator[Oid]:
+        """Every oid, sorted; slices are checked."""
+        for first_byte in range(256):
+            self.check_slice(first_byte)
+            found = self.slice(first_byte)
+            yield from map(found.oid, range(len(found.keys)))
+
+    def starting_with(self, prefix: str) -> list[Oid]:
+        """Oids that start with lowercase hex digits, two at least."""
+        found = self.slice(int(prefix[:2], 16))
+        low = bisect_left(found.keys, int(prefix[:16].ljust(16, "0"), 16))
+        high = bisect_right(found.keys, int(prefix[:16].ljust(16, "f"), 16))
+        return [oid for oid in map(found.oid, range(low, high)) if oid.hex().startswith(prefix)]
+
+    # -- blocks ------------------------------------------------------------------------
+
+    def block(self, number: int) -> Block:
+        """One row of the block table, its numbers proven to fit the file."""
+        trailer, directory = self._opened
+        offset, stored, raw, first, count, crc, code = BLOCK.unpack_from(
+            directory, BLOCK.size * number
+        )
+        kind = TYPE_OF_CODE.get(code)
+        if (
+            kind is None
+            or offset < len(MAGIC)
+            or offset + stored > trailer.table
+            or not 0 < count <= trailer.blobs - first
+            or not 4 + 4 * count <= raw <= max_raw(count)
+        ):
+            raise Corrupt(self.key, f"block table, row {number}: does not fit the file")
+        return Block(number, kind, first, count, offset, stored, raw, crc)
+
+    def blocks(self) -> Iterator[Block]:
+        """The block table, in the order of the file."""
+        return map(self.block, range(self.trailer.blocks))
+
+    def block_of(self, ordinal: int) -> Block:
+        """The block that holds a blob."""
+        directory = self._opened[1]
+        firsts = range(self.trailer.blocks)
+        number = bisect_right(firsts, ordinal, key=lambda row: _first(directory, row)) - 1
+        block = self.block(max(number, 0))
+        if not block.first <= ordinal < block.first + block.count:
+            raise Corrupt(self.key, f"block table: blob {ordinal} is in no block")
+        return block
+
+    def payloads(self, block: Block) -> Payloads:
+        """The blobs of a block: checked against its checksum, not against their oids."""
+        return self._unpack(block, self.view(block.offset, block.stop))
+
+    def read_blocks(self, wanted: Iterable[Block]) -> Iterator[Payloads]:
+        """The same for many blocks in file order, neighbours fetched together."""
+        for batch in _batches(wanted):
+            runs = _runs(batch)
+            ranges = [Range(self.key, run[0].offset, run[-1].stop) for run in runs]
+            for run, data in zip(runs, self._backend.read_many(ranges)):
+                base, view = run[0].offset, memoryview(data)
+                for block in run:
+                    yield self._unpack(block, view[block.offset - base : block.stop - base])
+
+    def _unpack(self, block: Block, stored: Buffer) -> Payloads:
+        where = f"block {block.number} at byte {block.offset}"
+        self._whole(stored, block.offset, block.stop)
+        if zlib.crc32(stored) != block.crc:
+            raise Corrupt(self.key, f"{where} (checksum)")
+        raw = frames.decompress(stored, block.raw, self.key, where)
+        count = block.count
+        if unpack_from("<I", raw)[0] != count:
+            raise Corrupt(self.key, f"{where}: another number of blobs than in the block table")
+        edges = list(accumulate(unpack_from(f"<{count}I", raw, 4), initial=4 + 4 * count))
+        if edges[-1] != len(raw):
+            raise Corrupt(self.key, f"{where}: lengths do not add up")
+        return Payloads(block, raw, edges)
+
+
+def _first(directory: bytes, row: int) -> int:
+    first: int = unpack_from("<I", directory, BLOCK.size * row + 16)[0]
+    return first
+
+
+def _numbers(data: memoryview, code: str) -> Sequence[int]:
+    """Little-endian numbers, in place where the machine is little-endian too."""
+    if sys.byteorder == "little":
+        return data.cast(code)  # type: ignore[call-overload, no-any-return]
+    swapped = array(code, data.tobytes())
+    swapped.byteswap()
+    return swapped
+
+
+def _bytes(numbers: Sequence[int]) -> Buffer:
+    """The stored bytes that `_numbers` was made of."""
+    if isinstance(numbers, memoryview):
+        return numbers.cast("B")
+    assert isinstance(numbers, array)
+    swapped = array(numbers.typecode, numbers)
+    swapped.byteswap()
+    return swapped.tobytes()
+
+
+def _batches(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    batch: list[Block] = []
+    size = 0
+    for block in blocks:
+        if batch and size + block.stored > READ_AHEAD:
+            yield batch
+            batch, size = [], 0
+        batch.append(block)
+        size += block.stored
+    if batch:
+        yield batch
+
+
+def _runs(batch: Sequence[Block]) -> list[list[Block]]:
+    """Blocks that lie next to one another, together."""
+    runs: list[list[Block]] = []
+    for block in batch:
+        if runs and runs[-1][-1].stop == block.offset:
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    return runs

@@ -1,0 +1,327 @@
+"""The object store: every blob of an instance or workspace, by oid, out of packs and loose files.
+
+A blob that is returned has been hashed and is the one asked for. What is not found is
+looked for again in a fresh listing, and the tables searched are checked, before
+`NotFound` is raised. numpy is imported by the methods that take arrays, not before.
+Rules: docs/formats/objects.md and pack.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ldb.backends.base import Backend
+from ldb.errors import Ambiguous, BadInput, Corrupt, NotFound
+from ldb.ids import MIN_PREFIX, OID_BYTES, Oid, is_hex
+from ldb.objects.batch import BatchWriter
+from ldb.objects.blockcache import BlockCache
+from ldb.objects.loose import OBJECTS, loose_key, oid_of_key, pack_loose, parse_loose
+from ldb.objects.model import Blob, BlobType, oid_of
+from ldb.objects.pack import Pack
+from ldb.objects.packformat import PACK_BYTES, PACKS, pack_name
+from ldb.objects.packread import PackReader
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ldb.objects.bulk import Group
+
+__all__ = ["BatchWriter", "ObjectStore", "StoreCounts"]
+
+CACHE_BYTES = 16 * 1024 * 1024
+"""Decompressed blocks kept for single reads, most recently used first."""
+
+SHOWN_MATCHES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounts:
+    """How much a store holds, without its fallback."""
+
+    loose: int
+    loose_bytes: int
+    packs: int
+    pack_bytes: int
+    packed: dict[BlobType, int]
+    """Blobs in packs by type; one that is in two packs counts twice."""
+
+
+class ObjectStore:
+    """The blobs under `objects/` of a backend; `fallback` is read where this one has none."""
+
+    def __init__(self, backend: Backend, fallback: ObjectStore | None = None) -> None:
+        self.backend = backend
+        self.fallback = fallback
+        self._packs: list[PackReader] | None = None
+        self._loose: set[Oid] | None = None
+        self._blocks = BlockCache(CACHE_BYTES)
+
+    # -- one blob ----------------------------------------------------------------------
+
+    def get(self, oid: Oid, kind: BlobType | None = None) -> Blob:
+        """The blob of this name; `NotFound`, `Corrupt`, or `BadInput` if of another kind."""
+        blob = self._found(oid)
+        if kind is not None and blob.type is not kind:
+            raise BadInput(oid, f"is of type {blob.type.value}, not {kind.value}")
+        return blob
+
+    def has(self, oid: Oid) -> bool:
+        """Whether the blob is here or in the fallback."""
+        return any(layer._holds(oid) for layer in self._layers())
+
+    def put(self, blob: Blob) -> Oid:
+        """Write one blob, durable on return; nothing is done where this store has it."""
+        oid = blob.oid
+        if not self._holds(oid):
+            self.backend.create(loose_key(oid), pack_loose(blob), unconditional=True)
+            if self._loose is not None:
+                self._loose.add(oid)
+        return oid
+
+    def expand(self, hex_prefix: str) -> Oid:
+        """The one oid that starts with these hex digits (6 at least)."""
+        prefix = hex_prefix.lower()
+        if not is_hex(prefix) or not MIN_PREFIX <= len(prefix) <= 2 * OID_BYTES:
+            raise BadInput(hex_prefix, f"not {MIN_PREFIX} to {2 * OID_BYTES} hex digits")
+        matches = self._matches(prefix)
+        if not matches:
+            self.refresh()
+            matches = self._matches(prefix)
+        if not matches:
+            raise NotFound("blob", hex_prefix)
+        if len(matches) > 1:
+            shown = [str(oid) for oid in sorted(matches)[:SHOWN_MATCHES]]
+            raise Ambiguous("blob", hex_prefix, shown)
+        return matches.pop()
+
+    # -- many blobs --------------------------------------------------------------------
+
+    def get_many(self, oids: Sequence[Oid]) -> list[Blob]:
+        """Blobs of any kinds, in the order of the oids; errors as for `get`."""
+        if len(oids) < 3:
+            return [self.get(oid) for oid in oids]
+        from ldb.objects.oidtable import as_oids
+
+        blobs: list[Blob | None] = [None] * len(oids)
+        for group in self._groups(as_oids(b"".join(oids))):
+            for position, payload in zip(group.positions.tolist(), group.payloads):
+                blobs[position] = Blob(group.type, payload)
+        return [blob for blob in blobs if blob is not None]
+
+    def scan(
+        self, oids: NDArray[np.uint8], kind: BlobType
+    ) -> Iterator[tuple[NDArray[np.int64], list[bytes]]]:
+        """Payloads of an (n, 32) array of oids, in the order they are stored in.
+
+        Yields (positions in `oids`, payloads) block by block; oids may repeat. All are
+        located before the first is read, so `NotFound` comes first; `BadInput` where a
+        blob is of another kind.
+        """
+        for group in self._groups(oids):
+            if group.type is not kind:
+                wrong = oids[group.positions[0]].tobytes().hex()
+                raise BadInput(wrong, f"is of type {group.type.value}, not {kind.value}")
+            yield group.positions, group.payloads
+
+    def contains(self, oids: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which of an (n, 32) array of oids are here or in the fallback, as last listed."""
+        from ldb.objects.bulk import ABSENT, among, locate
+
+        found: NDArray[np.bool_] = locate(self._all_packs(), oids).pack != ABSENT
+        for layer in self._layers():
+            found |= among(oids, layer._loose_oids())
+        return found
+
+    def packed(self, oids: Sequence[Oid]) -> list[bool]:
+        """Which of the oids are in packs of this store itself."""
+        packs = self.packs()
+        if not packs:
+            return [False] * len(oids)
+        from ldb.objects.bulk import ABSENT, locate
+        from ldb.objects.oidtable import as_oids
+
+        found: list[bool] = (locate(packs, as_oids(b"".join(oids))).pack != ABSENT).tolist()
+        return found
+
+    def writer(self, max_bytes: int = PACK_BYTES) -> BatchWriter:
+        """A context manager that writes packs of about `max_bytes` into this store."""
+        return BatchWriter(self, max_bytes)
+
+    # -- the whole store ---------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Forget what was listed: packs and loose blobs made by others show up."""
+        for layer in self._layers():
+            layer._packs = layer._list_packs({pack.key: pack for pack in layer._packs or []})
+            layer._loose = None
+
+    def packs(self) -> list[PackReader]:
+        """The packs of this store, without the fallback's."""
+        if self._packs is None:
+            self._packs = self._list_packs({})
+        return self._packs
+
+    def adopt(self, pack: Pack) -> None:
+        """Take note of a pack that has just been published here."""
+        if all(known.key != pack.key for known in self.packs()):
+            self.packs().append(PackReader(self.backend, pack.key, len(pack.data)))
+
+    def loose(self) -> Iterator[Oid]:
+        """Oids of the loose blobs of this store, sorted."""
+        return iter(sorted(self._loose_oids()))
+
+    def oids(self, kind: BlobType | None = None) -> Iterator[Oid]:
+        """Every oid of this store, each once, of one kind or of all."""
+        for rows in self.oid_arrays(kind):
+            yield from map(Oid, map(bytes, rows))
+        packed = self.packed(loose := list(self.loose()))
+        for oid, known in zip(loose, packed):
+            if not known and (kind is None or self.get(oid).type is kind):
+                yield oid
+
+    def oid_arrays(self, kind: BlobType | None = None) -> Iterator[NDArray[np.uint8]]:
+        """The oids in packs as (n, 32) arrays, each oid once."""
+        packs = self.packs()
+        if not packs:
+            return
+        from ldb.objects.bulk import locate, oids_by_type
+
+        for place, pack in enumerate(packs):
+            oids = oids_by_type(pack, kind)
+            yield oids[locate(packs[:place], oids).missing]
+
+    def counts(self) -> StoreCounts:
+        """Numbers of blobs and bytes, from a fresh listing."""
+        self.refresh()
+        packed = dict.fromkeys(BlobType, 0)
+        for pack in self.packs():
+            for block in pack.blocks():
+                packed[block.type] += block.count
+        sizes = [entry.size for entry in self.backend.list(OBJECTS) if oid_of_key(entry.key)]
+        return StoreCounts(
+            len(sizes),
+            sum(sizes),
+            len(self.packs()),
+            sum(pack.size for pack in self.packs()),
+            packed,
+        )
+
+    # -- inside ------------------------------------------------------------------------
+
+    def _layers(self) -> list[ObjectStore]:
+        return [self] if self.fallback is None else [self, *self.fallback._layers()]
+
+    def _all_packs(self) -> list[PackReader]:
+        return [pack for layer in self._layers() for pack in layer.packs()]
+
+    def _list_packs(self, known: dict[str, PackReader]) -> list[PackReader]:
+        packs = []
+        for entry in self.backend.list(PACKS):
+            if pack_name(entry.key):
+                old = known.get(entry.key)
+                same = old is not None and old.size == entry.size
+                new = PackReader(self.backend, entry.key, entry.size)
+                packs.append(old if same and old else new)
+        return packs
+
+    def _loose_oids(self) -> set[Oid]:
+        if self._loose is None:
+            keys = (entry.key for entry in self.backend.list(OBJECTS))
+            self._loose = {oid for oid in map(oid_of_key, keys) if oid}
+        return self._loose
+
+    def _holds(self, oid: Oid) -> bool:
+        """Whether this store itself has the blob (a damaged one does not count)."""
+        return self._look(oid, []) is not None
+
+    def _found(self, oid: Oid) -> Blob:
+        """The blob, from wherever there is a sound copy of it."""
+        for attempt in range(2):
+            damaged: list[Corrupt] = []
+            for layer in self._layers():
+                blob = layer._look(oid, damaged)
+                if blob is not None:
+                    return blob
+            if not attempt:
+                self.refresh()
+        raise self._missing(oid, damaged)
+
+    def _look(self, oid: Oid, damaged: list[Corrupt]) -> Blob | None:
+        for place, pack in enumerate(self.packs()):
+            try:
+                ordinal = pack.find_one(oid)
+                if ordinal >= 0:
+                    blob = self._packed_blob(pack, ordinal, oid)
+                    self._put_first(place, pack)
+                    return blob
+            except Corrupt as error:
+                damaged.append(error)
+            except NotFound:  # the pack has been removed since it was listed
+                continue
+        try:
+            return parse_loose(self.backend.read(loose_key(oid)), oid)
+        except Corrupt as error:
+            damaged.append(error)
+        except NotFound:
+            pass
+        return None
+
+    def _packed_blob(self, pack: PackReader, ordinal: int, oid: Oid) -> Blob:
+        found = self._blocks.payloads(pack, ordinal)
+        block = found.block
+        payload = found[ordinal - block.first]
+        if oid_of(block.type, payload) != oid:
+            raise Corrupt(oid, f"{pack.key}, block {block.number}: another hash")
+        return Blob(block.type, payload)
+
+    def _put_first(self, place: int, pack: PackReader) -> None:
+        """Look into this pack first next time: what is read together was written together."""
+        if place:
+            self._packs = [pack, *(other for other in self.packs() if other is not pack)]
+
+    def _missing(self, oid: bytes, damaged: list[Corrupt]) -> Corrupt | NotFound:
+        """Why a blob was not found: something damaged that could hold it, or it is not there."""
+        for pack in self._all_packs():
+            try:
+                pack.check_slice(oid[0])
+            except Corrupt as error:
+                damaged.append(error)
+        return damaged[0] if damaged else NotFound("blob", oid.hex())
+
+    def _matches(self, prefix: str) -> set[Oid]:
+        found: set[Oid] = set()
+        damaged: list[Corrupt] = []
+        for layer in self._layers():
+            for pack in layer.packs():
+                try:
+                    found.update(pack.starting_with(prefix))
+                except Corrupt as error:
+                    damaged.append(error)
+            start = f"{OBJECTS}{prefix[:2]}/{prefix[2:]}"
+            found.update(filter(None, (oid_of_key(e.key) for e in layer.backend.list(start))))
+        if damaged and not found:
+            raise damaged[0]
+        return found
+
+    def _groups(self, oids: NDArray[np.uint8]) -> Iterator[Group]:
+        from ldb.objects.bulk import Group, among, locate, read_groups
+
+        for attempt in range(2):
+            packs = self._all_packs()
+            at = locate(packs, oids)
+            rest = at.missing
+            for layer in self._layers():
+                rest = rest[~among(oids[rest], layer._loose_oids())] if len(rest) else rest
+            if not len(rest):
+                break
+            if not attempt:
+                self.refresh()
+        if len(rest):
+            raise self._missing(oids[rest[0]].tobytes(), at.damaged)
+        yield from read_groups(packs, oids, at)
+        for position in at.missing:
+            blob = self._found(Oid(oids[position].tobytes()))
+            yield Group(blob.type, position.reshape(1), [blob.payload])
