@@ -38,7 +38,7 @@ _FALSE = ("0", "off", "false", "no")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class UserSettings:
     """The settings found in the file at `path`, which need not exist."""
 
     path: Path
@@ -72,9 +72,9 @@ def config_path(home: Path) -> Path:
     return home / ".ldb" / "config"
 
 
-def load(path: Path) -> Settings:
+def load(path: Path) -> UserSettings:
     """Read the settings; a missing file has none. Raises `BadInput` on a broken file."""
-    return Settings(path, MappingProxyType(_parse(path, _read(path))))
+    return UserSettings(path, MappingProxyType(_parse(path, _read(path))))
 
 
 def set_value(path: Path, key: str, value: str) -> None:
@@ -111,7 +111,7 @@ def split_key(key: str) -> tuple[str, str]:
 
 
 def choose_instance(
-    *, option: str | None, env: str | None, workspace: str | None, settings: Settings
+    *, option: str | None, env: str | None, workspace: str | None, settings: UserSettings
 ) -> InstanceChoice | None:
     """The nearest of: `--instance`, `LDB_DIR`, the workspace's own, `core.instance`."""
     ways = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from ldb import settings
-from ldb.settings import InstanceChoice, Settings
+from ldb.settings import InstanceChoice, UserSettings
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class App:
         return settings.config_path(self.home)
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> UserSettings:
         """The user's, read when first asked for."""
         return settings.load(self.config_path)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 import click
@@ -51,7 +52,8 @@ class Group(click.Group):
     command_class = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        refuse_long_dashes(self, ctx, args)
+        commands = self.list_commands(ctx)
+        refuse_long_dashes(self, ctx, list(takewhile(lambda word: word not in commands, args)))
         return super().parse_args(ctx, args)
 
     def resolve_command(

@@ -1,0 +1,120 @@
+"""Data on stdout, conversation on stderr, bars on terminals only."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+
+import pytest
+
+from ldb.cli import output
+from ldb.cli.output import Bar, Output
+from ldb.progress import SILENT
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_data_and_conversation_are_apart(capsys: Capture) -> None:
+    out = Output()
+    out.data("row")
+    out.say("done")
+    out.detail("hidden")
+    out.warn("careful")
+    assert capsys.readouterr() == ("row\n", "done\nwarning: careful\n")
+
+
+def test_quiet_keeps_data_and_warnings(capsys: Capture) -> None:
+    out = Output(quiet=True, verbose=2)
+    out.data("row")
+    out.say("done")
+    out.detail("more")
+    out.warn("careful")
+    assert capsys.readouterr() == ("row\n", "warning: careful\n")
+
+
+@pytest.mark.parametrize(("level", "said"), [(0, ""), (1, "a\n"), (2, "a\nb\n")])
+def test_verbose(capsys: Capture, level: int, said: str) -> None:
+    out = Output(verbose=level)
+    out.detail("a")
+    out.detail("b", level=2)
+    assert capsys.readouterr() == ("", said)
+
+
+def test_table(capsys: Capture) -> None:
+    Output().table([("cats", 3, ""), ("a", 12345, "x")], headings=("name", "objects", "note"))
+    assert capsys.readouterr().out == ("name  objects  note\ncats  3\na     12345    x\n")
+
+
+def test_empty_tables(capsys: Capture) -> None:
+    Output().table([])
+    Output().table([], headings=("a", "b"))
+    assert capsys.readouterr().out == "a  b\n"
+
+
+def test_json_is_one_line_in_the_order_given(capsys: Capture) -> None:
+    Output().json({"b": ["ü", 1.0], "a": None, "n": "x\ny"})
+    assert capsys.readouterr().out == '{"b":["ü",1.0],"a":null,"n":"x\\ny"}\n'
+
+
+def test_json_of_a_name_that_is_not_utf8_is_valid_json(capsys: Capture) -> None:
+    Output().json("caf\udce9")
+    assert capsys.readouterr().out == '"caf\\udce9"\n'
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_no_bar_where_nobody_looks() -> None:
+    assert Output().progress() is SILENT
+
+
+def test_no_bar_when_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert Output(quiet=True).progress() is SILENT
+
+
+def test_short_work_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Output() as out:
+        progress = out.progress()
+        progress.start("hashing", total=10)
+        for _ in range(10):
+            progress.advance()
+    assert terminal.getvalue() == ""
+
+
+def test_bar_appears_late_gives_way_and_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(output, "BAR_AFTER", 0.02)
+    with Output() as out:
+        progress = out.progress()
+        progress.start("hashing", total=4)
+        progress.advance()
+        assert terminal.getvalue() == ""
+        time.sleep(0.03)
+        progress.advance()
+        assert "hashing  [###############               ]  50%  2/4" in terminal.getvalue()
+        out.warn("careful")
+        assert terminal.getvalue().endswith("\r\x1b[Kwarning: careful\n")
+        time.sleep(0.11)
+        progress.advance(2)
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert "100%" in terminal.getvalue()
+
+
+def test_bar_lines() -> None:
+    bar = Bar(io.StringIO())
+    bar.start("listing")
+    bar.advance(2500)
+    assert bar.line(2.0) == "listing  2,500  1,250/s"
+    bar.start("hashing", total=10_000)
+    bar.advance(2500)
+    assert bar.line(50.0).endswith(" 25%  2,500/10,000  50/s  2:30 left")
+    bar.advance(20_000)
+    assert "100%" in bar.line(50.0)
+    assert bar.line(50.0).endswith("0:00 left")
