@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 BIN := .venv/bin
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-input
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-input
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
 DEMO := .venv/.installed-demo
@@ -107,8 +107,8 @@ $(BENCH): $(RUN)
 .venv-lowest/.installed: setup.cfg
 	$(call make_venv,.venv-lowest)
 	@sed -n 's/^ *\([a-z0-9-]*\)>=\([0-9.]*\)$$/\1==\2/p' setup.cfg | \
-		grep -E '^(click|fsspec|jmespath|msgpack|msgspec|numpy|orjson|zstandard)=' \
+		grep -E '^(click|fsspec|jmespath|msgspec|numpy|orjson|zstandard)=' \
 		> .venv-lowest/constraints.txt
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-lowest/bin/python -m pip install --quiet --no-input \
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-lowest/bin/python -m pip install -qq --no-input \
 		--constraint .venv-lowest/constraints.txt --editable '.[test]'
 	@touch $@
