@@ -12,24 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from ldb.errors import Conflict
-from ldb.history import Commit, MapRoot, Operation, Version, now, publish
+from ldb.history import (
+    DATASET_MAP,
+    Commit,
+    DiffCounts,
+    MapRoot,
+    Operation,
+    Version,
+    dataset_root,
+    now,
+    publish,
+)
 from ldb.ids import ObjectId, Oid
 from ldb.instance import Instance
 from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import RefName
 
-MAP = "dataset"
-
-
 def dataset_schema(instance: Instance) -> Schema:
     """Schema of a dataset map: id → annotation oid (zeros: none), transform set oid."""
     return Schema("dataset", instance.id_bytes, (("annotation", 32), ("transforms", 32)))
-
-
-def dataset_root(version: Version) -> MapRoot:
-    """The map of a dataset version; for a version of the index, see `catalog`."""
-    return version.commit.maps[MAP]
 
 
 def empty_root(instance: Instance, sink_store: ObjectStore) -> MapRoot:
@@ -37,18 +39,6 @@ def empty_root(instance: Instance, sink_store: ObjectStore) -> MapRoot:
     with sink_store.writer() as writer:
         root = empty(writer, dataset_schema(instance))
     return MapRoot(root.oid, root.count)
-
-
-@dataclass(frozen=True, slots=True)
-class DiffCounts:
-    """How two versions of a dataset differ, in numbers."""
-
-    added: int = 0
-    removed: int = 0
-    changed: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
 
 
 def diff_maps(
@@ -82,16 +72,15 @@ def commit_dataset(
     def make(current: Version | None) -> Commit:
         root = _merged(instance, ref, draft, current)
         _copy(instance, draft, root)
+        drafted_on = draft.base_version
         parents = [current] if current else []
-        if draft.base_version and current and draft.base_version.oid != current.oid:
-            if draft.base_version.ref != current.ref:
-                parents.append(draft.base_version)
-        elif draft.base_version and not current:
-            parents.append(draft.base_version)
+        if drafted_on and (current is None or drafted_on.ref != current.ref):
+            # Saved under another name: its history is this one's too.
+            parents.append(drafted_on)
         return Commit(
             name=ref.name,
             number=0,
-            maps={MAP: root},
+            maps={DATASET_MAP: root},
             parents=tuple(version.oid for version in parents),
             operations=draft.operations,
             author=author,
@@ -113,7 +102,7 @@ def _merged(
     theirs = dataset_root(current)
     with draft.store.writer() as writer:
         merged = merge(
-            writer.source(),
+            writer,
             writer,
             dataset_schema(instance),
             draft.base.root,

@@ -22,12 +22,28 @@ from ldb.refs.name import INDEX, RefName, VersionSpec
 from ldb.refs.store import Advanced
 
 
+DATASET_MAP = "dataset"
+"""Name of a dataset's only map in its commits."""
+
+
 @dataclass(frozen=True, slots=True)
 class MapRoot:
     """Root node of a map and the number of its rows."""
 
     root: Oid
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiffCounts:
+    """How two versions of a dataset differ, in numbers."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,11 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.ref}.v{self.number}"
+
+
+def dataset_root(version: Version) -> MapRoot:
+    """The map of a dataset version (a version of the index has two others)."""
+    return version.commit.maps[DATASET_MAP]
 
 
 def now() -> int:
@@ -248,4 +269,4 @@ def publish(
         if isinstance(outcome, Advanced):
             return Version(ref, outcome.ref.number, oid, made)
         pause(tries)
-    raise Conflict(ref, "to be first", "others, again and again")
+    raise Conflict(str(ref), "to be first", "others, again and again")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +21,7 @@ from ldb.ids import NO_OID
 from ldb.indexing.scan import Job, Kind
 from ldb.objects.codec import annotation_payload
 from ldb.objects.model import MAX_PAYLOAD, BlobType
-from ldb.objects.store import BatchWriter
+from ldb.objects.batch import BatchWriter
 from ldb.storage.location import LOCAL
 from ldb.storage.reading import FileState, hash_file, read_bytes, settled_mtime
 
@@ -55,10 +56,8 @@ class BatchResult:
     """Shape (m, 32): annotation oid found beside it, or zeros."""
     rows: NDArray[np.int64]
     """Which row of `keys` each object came from; -1 for known data."""
-    owners: NDArray[np.uint32]
-    """Shape (m, 3): mode, uid, gid."""
-    known_keys: list[bytes]
-    """Keys of known data, in order of their objects."""
+    attributes: NDArray[np.int64]
+    """Shape (m, 4): time of change in nanoseconds, mode, uid, gid; zeros for known data."""
     problems: list[Problem]
 
 
@@ -201,8 +200,10 @@ class _Batch:
             rows.contents[row] = oids[place]
         notes = [self._annotation_of(each, oids) for each in self._objects]
         records = self._records(notes)
-        owners = [
-            (each.state.mode, each.state.uid, each.state.gid) if each.state else (0, 0, 0)
+        attributes = [
+            (each.state.mtime, each.state.mode, each.state.uid, each.state.gid)
+            if each.state
+            else (0, 0, 0, 0)
             for each in self._objects
         ]
         width = self._reader.id_bytes
@@ -216,12 +217,11 @@ class _Batch:
             records=_column(records),
             annotations=_column(notes),
             rows=np.array([each.row for each in self._objects], dtype=np.int64),
-            owners=np.array(owners, dtype=np.uint32).reshape(-1, 3),
-            known_keys=[each.key for each in self._objects if each.row < 0],
+            attributes=np.array(attributes, dtype=np.int64).reshape(-1, 4),
             problems=self._problems,
         )
 
-    def _annotation_of(self, found: _Object, oids: "list[bytes]") -> bytes:
+    def _annotation_of(self, found: _Object, oids: Sequence[bytes]) -> bytes:
         loaded = self._notes[found.annotation] if found.annotation else None
         if loaded is not None:
             return oids[loaded[0]]

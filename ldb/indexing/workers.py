@@ -46,7 +46,7 @@ def read_all(
 class _Pool:
     def __init__(self, open_reader: OpenReader, processes: int) -> None:
         method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-        context = multiprocessing.get_context(method)
+        context: Any = multiprocessing.get_context(method)
         pipes = [context.Pipe() for _ in range(processes)]
         self._pipes: list[Connection] = [mine for mine, _ in pipes]
         inherited = list(self._pipes) if method == "fork" else []
@@ -73,20 +73,22 @@ class _Pool:
             worker.join()
 
     def run(self, batches: Iterator[list[Job]]) -> Iterator[BatchResult]:
-        numbered = enumerate(batches)
         ready: dict[int, BatchResult] = {}
         load = dict.fromkeys(self._pipes, 0)
-        following, exhausted = 0, False
+        following = issued = 0
+        exhausted = False
         while True:
-            while not exhausted and (idle := self._least(load)) is not None:
-                number, batch = next(numbered, (-1, []))
-                if number < 0:
+            while not exhausted and issued - following < MAX_AHEAD:
+                idle = self._least(load)
+                if idle is None:
+                    break
+                batch = next(batches, None)
+                if batch is None:
                     exhausted = True
                     break
-                self._send(idle, (number, batch))
+                self._send(idle, (issued, batch))
                 load[idle] += 1
-                if number - following > MAX_AHEAD:
-                    break
+                issued += 1
             if not any(load.values()):
                 break
             for pipe in wait([each for each, count in load.items() if count]):

@@ -6,8 +6,24 @@ it is evaluated. docs/commands/list.md describes each kind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldb.catalog import Catalog, Record, key_bytes, load_records, record_view
+from ldb.errors import BadInput
+from ldb.instance import Instance
+from ldb.maps import Rows
+from ldb.objects.codec import decode
+from ldb.objects.model import BlobType
+from ldb.progress import SILENT, Progress
+from ldb.query.filters import Filter
+from ldb.query.parse import parse
+from ldb.query.rowwise import compile_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +45,245 @@ class FilterSpec:
 
     kind: str
     value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Rows that a selection holds: arrays of one length, in the order of the result."""
+
+    ids: NDArray[np.bytes_]
+    """Data object ids, shape (n,) of `S<width>`."""
+    annotations: NDArray[np.uint8]
+    """Annotation oids, shape (n, 32); zeros where there is none."""
+    transforms: NDArray[np.uint8]
+    """Transform set oids, shape (n, 32); zeros for the default."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, where: NDArray[np.bool_] | NDArray[np.intp]) -> Selected:
+        """The rows at these positions, or where this mask is True."""
+        return Selected(self.ids[where], self.annotations[where], self.transforms[where])
+
+    @staticmethod
+    def of(rows: Rows) -> Selected:
+        """Rows of a dataset map."""
+        return Selected(rows.keys, rows.fields[0], rows.fields[1])
+
+    @staticmethod
+    def empty(width: int) -> Selected:
+        """No rows; `width` is that of an id in bytes."""
+        none = np.zeros((0, 32), np.uint8)
+        return Selected(np.zeros(0, f"S{width}"), none, none)
+
+    @staticmethod
+    def concat(parts: Sequence[Selected], width: int) -> Selected:
+        """All rows of all parts, one part after the other."""
+        if not parts:
+            return Selected.empty(width)
+        return Selected(
+            np.concatenate([each.ids for each in parts]),
+            np.concatenate([each.annotations for each in parts]),
+            np.concatenate([each.transforms for each in parts]),
+        )
+
+
+@dataclass(slots=True)
+class Warnings:
+    """What a selection could not do on some objects; one message for each kind."""
+
+    messages: list[str] = field(default_factory=list)
+
+
+def apply_filters(
+    catalog: Catalog,
+    rows: Selected,
+    filters: Sequence[FilterSpec],
+    seed: int | None,
+    warnings: Warnings,
+    progress: Progress = SILENT,
+) -> Selected:
+    """`rows` through each filter in the order given. Raises `BadInput` for a bad expression.
+
+    With a seed, the same rows and filters give the same result everywhere.
+    """
+    steps = [_STEPS[spec.kind](spec) for spec in filters]
+    context = _Context(catalog, np.random.default_rng(seed), warnings, progress)
+    for step in steps:
+        if not len(rows):
+            break
+        rows = step(context, rows)
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    catalog: Catalog
+    random: np.random.Generator
+    warnings: Warnings
+    progress: Progress
+
+
+_Step = Callable[[_Context, Selected], Selected]
+
+
+def scan_annotations(
+    instance: Instance, annotations: NDArray[np.uint8]
+) -> Iterator[tuple[NDArray[np.int64], list[Any]]]:
+    """Annotation values for a column of oids, in the store's order: positions and values.
+
+    Zero oids (no annotation) come last, with the value None.
+    """
+    there = annotations.any(axis=1)
+    where = np.flatnonzero(there)
+    for positions, payloads in instance.objects.scan(annotations[where], BlobType.ANNOTATION):
+        yield where[positions], [decode(payload) for payload in payloads]
+    without = np.flatnonzero(~there)
+    if len(without):
+        yield without, [None] * len(without)
+
+
+def scan_records(
+    catalog: Catalog, ids: NDArray[np.bytes_]
+) -> Iterator[tuple[NDArray[np.int64], list[Record]]]:
+    """Object records of ids in any order: positions and records. Unknown ids are left out."""
+    found = catalog.find(ids)
+    where = np.flatnonzero(found.known)
+    for positions, records in load_records(catalog.instance, found.records[where]):
+        yield where[positions], records
+
+
+def _query(spec: FilterSpec, missing: Literal["skip", "null"]) -> _Step:
+    expression = parse(spec.value, f"--{spec.kind}")
+    query = compile_query(expression, missing)
+
+    def step(context: _Context, rows: Selected) -> Selected:
+        filter_ = Filter(query)
+        names = _Names(rows.ids)
+        mask = np.zeros(len(rows), np.bool_)
+        context.progress.start(f"--{spec.kind}", len(rows))
+        for positions, values in scan_annotations(context.catalog.instance, rows.annotations):
+            if missing == "skip":
+                keep = [value is not None for value in values]
+                if not all(keep):
+                    positions = positions[np.array(keep)]
+                    values = [value for value in values if value is not None]
+            mask[positions] = filter_.matches_many(values, names.at(positions))
+            context.progress.advance(len(values))
+        _warn(context.warnings, spec, filter_)
+        return rows.take(mask)
+
+    return step
+
+
+class _Names:
+    """Ids of rows for messages, made only when one is asked for."""
+
+    def __init__(self, ids: NDArray[np.bytes_]) -> None:
+        self._ids = ids
+
+    def at(self, positions: NDArray[np.int64]) -> Sequence[object]:
+        return _NamesAt(self._ids, positions)
+
+
+class _NamesAt(Sequence[object]):
+    def __init__(self, ids: NDArray[np.bytes_], positions: NDArray[np.int64]) -> None:
+        self._ids = ids
+        self._positions = positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, at: Any) -> Any:
+        place = int(self._positions[at])
+        return "id:" + self._ids[place : place + 1].tobytes().hex()
+
+
+def _warn(warnings: Warnings, spec: FilterSpec, filter_: Filter) -> None:
+    if filter_.first_failure is not None:
+        first = filter_.first_failure
+        more = f" (and {filter_.failures - 1} more)" if filter_.failures > 1 else ""
+        warnings.messages.append(f"--{spec.kind} failed on {first.name}: {first.why}{more}")
+
+
+def _file(spec: FilterSpec) -> _Step:
+    query = compile_query(parse(spec.value, "--file"), "null")
+
+    def step(context: _Context, rows: Selected) -> Selected:
+        filter_ = Filter(query)
+        ids = key_bytes(rows.ids)
+        mask = np.zeros(len(rows), np.bool_)
+        context.progress.start("--file", len(rows))
+        for positions, records in scan_records(context.catalog, rows.ids):
+            places = positions.tolist()
+            views = [record_view(ids[at], record) for at, record in zip(places, records)]
+            mask[positions] = filter_.matches_many(views, [f"id:{ids[at].hex()}" for at in places])
+            context.progress.advance(len(places))
+        _warn(context.warnings, spec, filter_)
+        return rows.take(mask)
+
+    return step
+
+
+def _records(spec: FilterSpec, test: Callable[[Record], bool]) -> _Step:
+    def step(context: _Context, rows: Selected) -> Selected:
+        mask = np.zeros(len(rows), np.bool_)
+        context.progress.start(f"--{spec.kind}", len(rows))
+        for positions, records in scan_records(context.catalog, rows.ids):
+            mask[positions] = [test(record) for record in records]
+            context.progress.advance(len(records))
+        return rows.take(mask)
+
+    return step
+
+
+def _path(spec: FilterSpec) -> _Step:
+    try:
+        search = re.compile(spec.value).search
+    except re.error as error:
+        raise BadInput("--path", f"{spec.value!r} is not a regular expression: {error}") from None
+    return _records(spec, lambda record: any(search(shown(seen.path)) for seen in record.paths))
+
+
+def shown(uri: str) -> str:
+    """A URI as users write it: local ones as plain paths."""
+    return uri[len("file://") :] if uri.startswith("file://") else uri
+
+
+def _tag(spec: FilterSpec) -> _Step:
+    wanted = frozenset(spec.value)
+    return _records(spec, lambda record: not wanted.isdisjoint(record.tags))
+
+
+def _no_tag(spec: FilterSpec) -> _Step:
+    wanted = frozenset(spec.value)
+    return _records(spec, lambda record: not wanted.issubset(record.tags))
+
+
+def _limit(spec: FilterSpec) -> _Step:
+    return lambda context, rows: rows.take(np.arange(min(len(rows), spec.value)))
+
+
+def _sample(share: float) -> _Step:
+    def step(context: _Context, rows: Selected) -> Selected:
+        return rows.take(context.random.random(len(rows)) < share)
+
+    return step
+
+
+def _shuffle(spec: FilterSpec) -> _Step:
+    return lambda context, rows: rows.take(context.random.permutation(len(rows)))
+
+
+_STEPS: dict[str, Callable[[FilterSpec], _Step]] = {
+    "query": lambda spec: _query(spec, "skip"),
+    "jquery": lambda spec: _query(spec, "null"),
+    "file": _file,
+    "path": _path,
+    "tag": _tag,
+    "no-tag": _no_tag,
+    "limit": _limit,
+    "sample": lambda spec: _sample(spec.value),
+    "sample-rate": lambda spec: _sample(spec.value / 100),
+    "shuffle": _shuffle,
+}

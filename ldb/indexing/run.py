@@ -1,0 +1,253 @@
+"""One indexing run, from targets to a new version of `ds:root`.
+
+Packs are written first, then the commit, then the ref: a run that is killed leaves nothing
+half-visible. Where another run was first, the two are merged and the ref tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ldb.backends.opening import open_backend
+from ldb.catalog import PATHS, Catalog, objects_schema
+from ldb.history import Commit, MapRoot, Operation, SourceUsed, Version, head, now, publish
+from ldb.indexing.merge import Gathered
+from ldb.indexing.read import BatchResult, Problem, Reader
+from ldb.indexing.resolve import resolve_records
+from ldb.indexing.scan import Scan, Target
+from ldb.indexing.workers import default_processes, read_all
+from ldb.instance import Instance
+from ldb.maps import Root, edit, empty, merge
+from ldb.objects.batch import BatchWriter
+from ldb.objects.store import ObjectStore
+from ldb.progress import SILENT, Progress
+from ldb.refs.name import INDEX
+from ldb.storage.location import LOCAL, is_local, local_path
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How to index."""
+
+    strict: bool = False
+    tags: tuple[str, ...] = ()
+    processes: int = 0
+    """Worker processes; 0: one for each processor."""
+    command: tuple[str, ...] = ("index",)
+    author: str = ""
+    message: str = ""
+    only_if_new: bool = False
+    """Make no version where nothing new was found."""
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What a run found. Counts are of files, objects and annotation versions."""
+
+    found_objects: int = 0
+    """Data files seen."""
+    new_objects: int = 0
+    found_annotations: int = 0
+    new_annotations: int = 0
+    new_paths: int = 0
+    gone_paths: int = 0
+    updated_objects: int = 0
+    lone: int = 0
+    """Annotations without a data file, or with `strict` data files without annotation."""
+    problems: list[Problem] = field(default_factory=list)
+    version: Version | None = None
+
+
+def index(
+    instance: Instance,
+    targets: list[Target],
+    options: IndexOptions,
+    progress: Progress = SILENT,
+) -> IndexReport:
+    """Index local folders and files; returns what was found. Raises `LdbError`."""
+    base = head(instance, INDEX)
+    catalog = Catalog(instance, base)
+    report = IndexReport()
+    scan = Scan(
+        catalog=catalog,
+        targets=targets,
+        strict=options.strict,
+        report=lambda path, why: report.problems.append(Problem(os.fsdecode(path), why)),
+        skip=_own_folder(instance),
+        keep_unchanged=bool(options.tags),
+    )
+    gathered = Gathered(catalog, now(), options.tags)
+    progress.start("indexing")
+    with instance.objects.writer() as writer:
+        old = _roots(instance, base, writer)
+        new = _edited(instance, writer, scan, gathered, old, options, progress)
+    _fill(report, scan, gathered)
+    if options.only_if_new and new == old and base is not None:
+        report.version = base
+        return report
+    operation = Operation(
+        command=options.command,
+        sources=tuple(SourceUsed(os.fsdecode(each.folder)) for each in targets[:100]),
+        counts=_counts(report),
+        time=gathered.run_time,
+    )
+    report.version = _publish(instance, base, old, new, operation, options)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Roots:
+    objects: MapRoot
+    paths: MapRoot
+
+
+def _edited(
+    instance: Instance,
+    writer: BatchWriter,
+    scan: Scan,
+    gathered: Gathered,
+    old: _Roots,
+    options: IndexOptions,
+    progress: Progress,
+) -> _Roots:
+    """The two maps after this run; the workers do their reading inside the first edit."""
+    opener = ReaderOpener(
+        url=instance.url,
+        algorithm=instance.object_hash,
+        id_bytes=instance.id_bytes,
+        run_time=gathered.run_time,
+        tags=options.tags,
+        strict=options.strict,
+        objects=instance.objects,
+    )
+    results = read_all(scan.batches(), opener, options.processes or default_processes())
+    changes = gathered.path_changes(_counted(results, progress), scan.replaced)
+    paths = edit(writer, writer, PATHS, old.paths.root, changes)
+    rows = gathered.object_changes(writer, scan.unchanged)
+    objects = edit(writer, writer, objects_schema(instance), old.objects.root, rows)
+    return _Roots(_map_root(objects), _map_root(paths))
+
+
+def _counted(results: Iterator[BatchResult], progress: Progress) -> Iterator[BatchResult]:
+    for result in results:
+        progress.advance(len(result.keys))
+        yield result
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOpener:
+    """Opens a worker's reader; sent to the worker, so it holds only plain values."""
+
+    url: str
+    algorithm: str
+    id_bytes: int
+    run_time: int
+    tags: tuple[str, ...]
+    strict: bool
+    objects: ObjectStore | None
+    """The parent's store, for a forked or same-process worker."""
+
+    def __getstate__(self) -> tuple[object, ...]:
+        return (
+            self.url, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict, None,
+        )  # fmt: skip
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        for name, value in zip(self.__slots__, state):
+            object.__setattr__(self, name, value)
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[Reader]:
+        store = self.objects or ObjectStore(open_backend(self.url))
+        with store.writer() as writer:
+            yield Reader(
+                writer, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict
+            )
+
+
+def _own_folder(instance: Instance) -> frozenset[tuple[int, int]]:
+    """The instance's own folder, which is never indexed."""
+    uri = instance.url if "://" in instance.url else LOCAL + instance.url
+    if not is_local(uri):
+        return frozenset()
+    with contextlib.suppress(OSError):
+        status = os.stat(local_path(uri))
+        return frozenset({(status.st_dev, status.st_ino)})
+    return frozenset()
+
+
+def _roots(instance: Instance, version: Version | None, writer: BatchWriter) -> _Roots:
+    if version is not None:
+        return _Roots(version.commit.maps["objects"], version.commit.maps["paths"])
+    objects = empty(writer, objects_schema(instance))
+    return _Roots(_map_root(objects), _map_root(empty(writer, PATHS)))
+
+
+def _map_root(root: Root) -> MapRoot:
+    return MapRoot(root.oid, root.count)
+
+
+def _fill(report: IndexReport, scan: Scan, gathered: Gathered) -> None:
+    report.found_objects = scan.counts.data
+    report.found_annotations = scan.counts.annotations
+    report.lone = scan.counts.lone
+    report.gone_paths = scan.counts.gone
+    report.new_objects = gathered.counts.new_objects
+    report.new_annotations = gathered.counts.new_annotations
+    report.new_paths = gathered.counts.new_paths
+    report.updated_objects = gathered.counts.updated
+    report.problems.extend(gathered.problems)
+
+
+def _counts(report: IndexReport) -> dict[str, int]:
+    names = ("found_objects", "new_objects", "found_annotations", "new_annotations")
+    more = ("new_paths", "gone_paths", "updated_objects")
+    counts = {name: int(getattr(report, name)) for name in names + more}
+    return {**counts, "problems": len(report.problems)}
+
+
+def _publish(
+    instance: Instance,
+    base: Version | None,
+    old: _Roots,
+    new: _Roots,
+    operation: Operation,
+    options: IndexOptions,
+) -> Version | None:
+    def make(current: Version | None) -> Commit:
+        roots = new
+        if current is not None and (base is None or current.oid != base.oid):
+            roots = _merged(instance, old, new, current)
+        return Commit(
+            name=INDEX.name,
+            number=0,
+            maps={"objects": roots.objects, "paths": roots.paths},
+            parents=(current.oid,) if current else (),
+            operations=(operation,),
+            author=options.author,
+            message=options.message,
+            time=now(),
+        )
+
+    return publish(instance, INDEX, make)
+
+
+def _merged(instance: Instance, old: _Roots, new: _Roots, current: Version) -> _Roots:
+    """This run's maps merged with those of a run that finished meanwhile."""
+    theirs = _roots_of(current)
+    schema = objects_schema(instance)
+    with instance.objects.writer() as writer:
+        objects = merge(
+            writer, writer, schema, old.objects.root, new.objects.root, theirs.objects.root
+        )
+        root = resolve_records(writer, schema, objects)
+        # Of two rows for one path ours stays: it was seen later.
+        paths = merge(writer, writer, PATHS, old.paths.root, new.paths.root, theirs.paths.root)
+        return _Roots(_map_root(root), _map_root(paths.root))
+
+
+def _roots_of(version: Version) -> _Roots:
+    return _Roots(version.commit.maps["objects"], version.commit.maps["paths"])
+

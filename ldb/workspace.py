@@ -1,0 +1,307 @@
+"""A workspace: a folder with the draft of a dataset in `.ldb_workspace/`.
+
+The draft is a dataset map in a small object store of its own, which reads through to the
+instance; nothing is written to the instance before `commit`. `state` names the draft's
+root and is replaced whole, so a killed command leaves the draft as it was. Format:
+docs/formats/workspace.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ldb.backends.local import LocalBackend
+from ldb.errors import BadInput, Conflict, Corrupt, NotFound, StoreFailed
+from ldb.history import (
+    DiffCounts,
+    MapRoot,
+    Operation,
+    Version,
+    dataset_root,
+    load_commit,
+    operation_of,
+    operation_value,
+)
+from ldb.ids import Oid
+from ldb.instance import Instance
+from ldb.objects.codec import decode, encode
+from ldb.objects.store import ObjectStore
+from ldb.refs.name import RefName, dataset_ref
+
+FOLDER = ".ldb_workspace"
+STATE = "state"
+LOCK = "lock"
+FORMAT = 1
+KEPT_RESULTS = 64
+"""Pending operations that keep the map right after them, for `ldb why`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The version that a draft was staged from."""
+
+    name: str
+    number: int
+    commit: Oid
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What `.ldb_workspace/state` holds."""
+
+    instance_url: str
+    instance_id: str
+    dataset: str
+    """Name without `ds:`; empty while the draft has none."""
+    base: Base | None
+    """None: the dataset is new."""
+    base_root: MapRoot
+    root: MapRoot
+    operations: tuple[Operation, ...] = ()
+    changes: DiffCounts = DiffCounts()
+    """How `root` differs from `base_root`."""
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the draft differs from its base."""
+        return self.root.root != self.base_root.root
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An open workspace; `folder` is absolute."""
+
+    folder: str
+    instance: Instance
+    state: State
+    store: ObjectStore
+
+    def base_version(self) -> Version | None:
+        """The version that the draft was staged from; None for a new dataset."""
+        base = self.state.base
+        if base is None:
+            return None
+        commit = load_commit(self.instance, base.commit)
+        return Version(dataset_ref(base.name), base.number, base.commit, commit)
+
+    def changed(self, root: MapRoot, operation: Operation, changes: DiffCounts) -> Workspace:
+        """The same workspace with `root` as its draft, saved."""
+        done = (*self.state.operations, replace(operation, result=root))
+        late = len(done) - KEPT_RESULTS
+        kept = tuple(
+            replace(each, result=None) if at < late else each for at, each in enumerate(done)
+        )
+        if root.root == self.state.base_root.root:
+            kept = ()
+        return self.saved(replace(self.state, root=root, operations=kept, changes=changes))
+
+    def saved(self, state: State) -> Workspace:
+        """The same workspace with another state, durable on return."""
+        _save(self.folder, state)
+        return replace(self, state=state)
+
+    @property
+    def ref(self) -> RefName | None:
+        """The dataset's ref; None while the draft has no name."""
+        return dataset_ref(self.state.dataset) if self.state.dataset else None
+
+
+def find(start: str) -> str | None:
+    """The nearest folder at or above `start` (absolute) that is a workspace."""
+    folder = start
+    while True:
+        if os.path.isfile(os.path.join(folder, FOLDER, STATE)):
+            return folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+
+
+def load_state(folder: str) -> State:
+    """The state of the workspace at `folder`; raises `NotFound` or `Corrupt`."""
+    path = os.path.join(folder, FOLDER, STATE)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound("workspace", folder, "make one: ldb stage ds:NAME") from None
+    except OSError as error:
+        raise StoreFailed(path, str(error.strerror)) from None
+    check, payload = data[:32], data[32:]
+    if hashlib.sha256(payload).digest() != check:
+        raise Corrupt("workspace state", path)
+    try:
+        return _state_of(decode(payload))
+    except (KeyError, TypeError, ValueError, AttributeError, BadInput):
+        raise Corrupt("workspace state", path) from None
+
+
+def open_workspace(folder: str, instance: Instance) -> Workspace:
+    """The workspace at `folder`, whose draft must belong to `instance`."""
+    state = load_state(folder)
+    if state.instance_id != instance.id:
+        raise Conflict(
+            f"instance of the workspace {folder}",
+            instance.url,
+            state.instance_url,
+            f"use its own: ldb --instance {state.instance_url} …",
+        )
+    return Workspace(folder, instance, state, open_store(folder, instance))
+
+
+def open_store(folder: str, instance: Instance) -> ObjectStore:
+    """The workspace's own object store over the instance's."""
+    backend = LocalBackend(os.path.join(folder, FOLDER))
+    return ObjectStore(backend, fallback=instance.objects)
+
+
+def make_folder(folder: str) -> None:
+    """Make the inside of a workspace at `folder`, before a draft is put there."""
+    path = os.path.join(folder, FOLDER)
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise StoreFailed(path, f"cannot be made: {error.strerror}") from None
+
+
+def new_draft(folder: str, instance: Instance, dataset: str, empty: MapRoot) -> Workspace:
+    """Start a new dataset at `folder`; `empty` is the map without rows, in its store.
+
+    Replaces any draft there; the caller has made sure that this is wanted.
+    """
+    state = State(instance.url, instance.id, dataset, None, empty, empty)
+    _save(folder, state)
+    return Workspace(folder, instance, state, open_store(folder, instance))
+
+
+def staged(folder: str, instance: Instance, dataset: str, version: Version) -> Workspace:
+    """Make `version` the draft at `folder`, to be committed as `dataset`; replaces any other."""
+    root = dataset_root(version)
+    base = Base(version.ref.name, version.number, version.oid)
+    state = State(instance.url, instance.id, dataset, base, root, root)
+    _save(folder, state)
+    clear_objects(folder)
+    return Workspace(folder, instance, state, open_store(folder, instance))
+
+
+@contextlib.contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Hold the workspace for one changing command; raises `Conflict` where another has it.
+
+    The system frees the lock when the process ends, however it ends.
+    """
+    path = os.path.join(folder, FOLDER, LOCK)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise StoreFailed(path, str(error.strerror)) from None
+    try:
+        if not _try_lock(handle):
+            holder = os.read(handle, 32).decode("ascii", "replace").strip() or "?"
+            raise Conflict(
+                f"workspace {folder}",
+                "no other command",
+                f"an ldb command at work (process {holder})",
+                "wait until it has finished",
+            )
+        os.truncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return _try_lock_windows(handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _try_lock_windows(handle: int) -> bool:
+    import msvcrt
+
+    locking: Any = getattr(msvcrt, "locking")  # noqa: B009  (absent elsewhere)
+    try:
+        # Far behind the process number, which others must be able to read.
+        os.lseek(handle, 1024, os.SEEK_SET)
+        locking(handle, getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009
+    except OSError:
+        return False
+    finally:
+        os.lseek(handle, 0, os.SEEK_SET)
+    return True
+
+
+def clear_objects(folder: str) -> None:
+    """Drop the workspace's own blobs; for when its state needs none of them any more."""
+    backend = LocalBackend(os.path.join(folder, FOLDER))
+    backend.delete([entry.key for entry in backend.list("objects/")])
+
+
+def _save(folder: str, state: State) -> None:
+    payload = encode(_value_of(state))
+    inside = os.path.join(folder, FOLDER)
+    name = ""
+    try:
+        handle, name = tempfile.mkstemp(prefix=".state-", dir=inside)
+        with os.fdopen(handle, "wb") as file:
+            file.write(hashlib.sha256(payload).digest() + payload)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, os.path.join(inside, STATE))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise StoreFailed(inside, f"cannot be written: {error.strerror}") from None
+
+
+def _value_of(state: State) -> dict[str, Any]:
+    base = state.base
+    changes = state.changes
+    return {
+        "base": {"commit": bytes(base.commit), "name": base.name, "number": base.number}
+        if base
+        else None,
+        "base_root": _root_value(state.base_root),
+        "changes": [changes.added, changes.removed, changes.changed],
+        "dataset": state.dataset,
+        "format": FORMAT,
+        "instance": {"id": state.instance_id, "url": state.instance_url},
+        "operations": [operation_value(each) for each in state.operations],
+        "root": _root_value(state.root),
+    }
+
+
+def _state_of(value: Any) -> State:
+    base = value["base"]
+    return State(
+        instance_url=value["instance"]["url"],
+        instance_id=value["instance"]["id"],
+        dataset=value["dataset"],
+        base=Base(base["name"], base["number"], Oid(base["commit"])) if base else None,
+        base_root=_root_of(value["base_root"]),
+        root=_root_of(value["root"]),
+        operations=tuple(operation_of(each) for each in value["operations"]),
+        changes=DiffCounts(*value["changes"]),
+    )
+
+
+def _root_value(root: MapRoot) -> list[Any]:
+    return [bytes(root.root), root.count]
+
+
+def _root_of(value: Any) -> MapRoot:
+    return MapRoot(Oid(value[0]), value[1])
