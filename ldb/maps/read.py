@@ -1,0 +1,130 @@
+"""Reading maps: whole, by key range or prefix, and by key. Only the nodes needed are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldb.errors import BadInput
+from ldb.ids import Oid
+from ldb.maps.node import BATCH, Node, NodeSource, Reader
+from ldb.maps.rows import Field, Keys, Rows, Schema
+
+
+def count(source: NodeSource, schema: Schema, root: Oid) -> int:
+    """Rows of a map."""
+    return Reader(source, schema).root(root).count
+
+
+def scan(
+    source: NodeSource,
+    schema: Schema,
+    root: Oid,
+    prefix: bytes = b"",
+    start: bytes = b"",
+    stop: bytes | None = None,
+) -> Iterator[Rows]:
+    """Rows with keys that begin with `prefix` and lie in [start, stop), in key order.
+
+    Chunks hold the rows of up to 64 leaves, and are never empty.
+    """
+    reader = Reader(source, schema)
+    lower = max(start, prefix)
+    uppers = [each for each in (stop, _after_prefix(prefix)) if each is not None]
+    yield from _scan(reader, reader.root(root), lower, min(uppers) if uppers else None)
+
+
+def _scan(reader: Reader, node: Node, lower: bytes, upper: bytes | None) -> Iterator[Rows]:
+    first, stop = _range(reader.schema, node.rows.keys, lower, upper)
+    if not node.level:
+        if first < stop:
+            yield node.rows.slice(first, stop)
+        return
+    stop = min(stop + 1, len(node.rows))  # the child after may begin below `upper`
+    step = 1 if node.level > 1 else BATCH
+    for at in range(first, stop, step):
+        batch = node.entries(range(at, min(at + step, stop)))
+        children = reader.open(batch, node.level - 1)
+        if node.level > 1:
+            yield from _scan(reader, children[0], lower, upper)
+        elif rows := _clipped(reader.schema, children, lower, upper):
+            yield rows
+
+
+def _clipped(schema: Schema, leaves: list[Node], lower: bytes, upper: bytes | None) -> Rows:
+    rows = Rows.concat([leaf.rows for leaf in leaves])
+    return rows.slice(*_range(schema, rows.keys, lower, upper))
+
+
+def _range(schema: Schema, keys: Keys, lower: bytes, upper: bytes | None) -> tuple[int, int]:
+    """Positions [first, stop) of the keys in [lower, upper)."""
+    first = _position(schema, keys, lower)
+    stop = len(keys) if upper is None else _position(schema, keys, upper)
+    return first, max(first, stop)
+
+
+def _position(schema: Schema, keys: Keys, bound: bytes) -> int:
+    """How many keys are below `bound`, which need not have the form of a key.
+
+    numpy takes trailing zero bytes for padding, so a bound that continues a key (with a
+    zero byte where keys have none, or beyond their width) is cut and lies after that key.
+    """
+    end = schema.key_width or bound.find(b"\0")
+    side: Literal["left", "right"] = "left"
+    if 0 <= end < len(bound):
+        bound, side = bound[:end], "right"
+    return int(keys.searchsorted(bound, side))
+
+
+def _after_prefix(prefix: bytes) -> bytes | None:
+    """The first byte string after all that begin with `prefix`; None: there is none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
+
+
+def lookup(
+    source: NodeSource, schema: Schema, root: Oid, keys: Keys
+) -> tuple[NDArray[np.bool_], tuple[Field, ...]]:
+    """Look up keys, in any order: which are there, and a column a field (zeros where not)."""
+    if keys.dtype.kind != "S" or schema.key_width not in (0, keys.dtype.itemsize):
+        raise BadInput(f"map {schema.name}", f"looked up with keys of {keys.dtype}")
+    found = np.zeros(len(keys), np.bool_)
+    fields = schema.blank(keys).fields
+    if len(keys):
+        reader = Reader(source, schema)
+        order = _order(keys)
+        for positions, rows in _hits(reader, reader.root(root), keys[order], order):
+            found[positions] = True
+            for field, values in zip(fields, rows.fields, strict=True):
+                field[positions] = values
+    return found, fields
+
+
+def _order(keys: Keys) -> NDArray[np.intp]:
+    if bool((keys[1:] >= keys[:-1]).all()):
+        return np.arange(len(keys))
+    return np.argsort(keys, kind="stable")
+
+
+def _hits(
+    reader: Reader, node: Node, keys: Keys, order: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.intp], Rows]]:
+    """Sorted keys found below a node: their positions (from `order`) and rows."""
+    at = node.rows.keys.searchsorted(keys)
+    inside = int(at.searchsorted(len(node.rows)))
+    at, keys, order = at[:inside], keys[:inside], order[:inside]
+    if not node.level:
+        hit = node.rows.keys[at] == keys
+        yield order[hit], node.rows.take(at[hit])
+        return
+    starts = np.flatnonzero(np.diff(at, prepend=-1))
+    ends = [*starts[1:].tolist(), len(at)]
+    step = 1 if node.level > 1 else BATCH
+    for first in range(0, len(starts), step):
+        group = starts[first : first + step]
+        children = reader.open(node.entries(at[group].tolist()), node.level - 1)
+        for child, start, end in zip(children, group.tolist(), ends[first:], strict=False):
+            yield from _hits(reader, child, keys[start:end], order[start:end])
