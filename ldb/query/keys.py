@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ldb.query.syntax import Node, chain
 
 KeyPath = tuple["str | None", ...]
-"""Keys from the top down; None is "any element" of an array or "any value" of an object."""
+"""Keys from the top down; None is any element of (nested) arrays, or any value of an object."""
 
 _EACH: KeyPath = (None,)
 
@@ -121,7 +121,8 @@ class _Walk:
 
 
 def _element(path: KeyPath | None) -> KeyPath | None:
-    return None if path is None else path + _EACH
+    """However deep the arrays, one None stands for them: `[]` opens one level or none."""
+    return path if path is None or path[-1:] == _EACH else path + _EACH
 
 
 def explain_unknown_keys(

@@ -141,7 +141,7 @@ def _too_deep(text: str, where: str) -> BadInput:
 
 
 def _syntax_error(text: str, where: str, error: jmes.ParseError) -> BadInput:
-    incomplete = isinstance(error, jmes.IncompleteExpressionError)
+    incomplete = isinstance(error, jmes.IncompleteExpressionError) or error.token_type == "EOF"
     place = len(text.rstrip()) if incomplete else int(error.lex_position)
     if incomplete:
         why = "the expression ends too early"
@@ -182,18 +182,41 @@ def _hint(text: str, place: int) -> str:
     last_word = re.search(r"\b[A-Za-z_]+$", before)
     if last_word and last_word.group() == "not":
         return f"JMESPath has no `not`: write {_WORDS['not']}"
-    if re.search("[=<>]$", before) and re.match(r"-?\d", rest):
-        return f"numbers stand in backticks, and the whole in single quotes: '{before} `5`'"
+    if number := _number_at(text, place):
+        fixed = f"{text[: number.start()]}`{number.group()}`{text[number.end() :]}".strip()
+        quote = "'" if "'" not in fixed else ""
+        return f"numbers stand in backticks: {quote}{fixed}{quote}"
     if not rest.strip() and re.search("[=<>(,&|!]$", before):
         return f"the shell may have taken what was in backticks or quotes: {_SHELL}"
+    if not rest.strip() and (opened := _unclosed(before)):
+        return f"the `{opened}` is not closed"
     if word and place and text[place - 1] in " \t":
         return f"a text with blanks needs quotes; {_SHELL}"
     return ""
 
 
+def _number_at(text: str, place: int) -> re.Match[str] | None:
+    """The bare number that covers `place`, unless it is the index of a `[…]`."""
+    for found in re.finditer(r"(?<![\w.`\[])-?\d+(\.\d+)?(e[-+]?\d+)?", text):
+        if found.start() <= place < found.end():
+            return found
+    return None
+
+
+def _unclosed(text: str) -> str:
+    """The innermost bracket that is still open; texts and quoted keys do not count."""
+    stack = []
+    for char in re.sub(r"""'(\\.|[^'])*'|"(\\.|[^"])*"|`(\\.|[^`])*`""", "", text):
+        if char in "([{":
+            stack.append(char)
+        elif char in ")]}" and stack:
+            stack.pop()
+    return stack[-1] if stack else ""
+
+
 def _shown(text: str, place: int | None) -> str:
     """The line of `text` that holds `place`, indented, with a caret under it."""
-    text = re.sub(r"[\t\v\f]", " ", text)
+    text = re.sub(r"[^\S\n]|[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]", " ", text)
     if place is None:
         lines = text.strip().splitlines() or [""]
         line = lines[0]
@@ -203,7 +226,7 @@ def _shown(text: str, place: int | None) -> str:
     line, _, _ = text[start:].partition("\n")
     at = place - start
     first = max(0, at - _WIDTH // 2) if len(line) > _WIDTH else 0
-    part = line[first : first + _WIDTH].rstrip("\r")
+    part = line[first : first + _WIDTH]
     lead = "…" if first else ""
     tail = "…" if first + _WIDTH < len(line) else ""
     return f"    {lead}{part}{tail}\n    {' ' * (at - first + len(lead))}^"

@@ -231,7 +231,7 @@ class _Compiler:
             raise self.expression.error(f"unknown function {name}()", node, hint)
         if not function.takes(len(arguments)):
             why = f"{name}() takes {function.arity}, not {len(arguments)}"
-            raise self.expression.error(why, node)
+            raise self.expression.error(why, node, f"it is {function.usage}")
         for place, argument in enumerate(arguments):
             self._check_reference(function, place, argument, node)
         literals = {
@@ -251,7 +251,7 @@ class _Compiler:
             return
         need = "must be an expression with & before it" if wanted else "takes no &"
         why = f"argument {place + 1} of {function.name}() {need}"
-        raise self.expression.error(why, node)
+        raise self.expression.error(why, node, f"it is {function.usage}")
 
     def _argument(self, node: Node) -> Step:
         if node["type"] == "expref":

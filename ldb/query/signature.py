@@ -105,6 +105,14 @@ class Function:
             return f"at least {least} argument{plural}"
         return f"{least} to {self.most} arguments"
 
+    @property
+    def usage(self) -> str:
+        """Its name and the types of its arguments."""
+        words = [kind.text.replace("expref", "&expression") for kind in self.kinds]
+        words += ["…"] if self.repeats else []
+        words += [f"[{self.kinds[-1].text}]"] * (0 if self.repeats else self.most - len(words))
+        return f"{self.name}({', '.join(words)})"
+
     def kind(self, place: int) -> Kind:
         """What argument `place` (from 0) may be."""
         return self.kinds[min(place, len(self.kinds) - 1)]
