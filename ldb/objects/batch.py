@@ -14,8 +14,8 @@ from typing import Protocol
 from ldb.backends.base import Backend
 from ldb.errors import BadInput
 from ldb.ids import Oid
-from ldb.objects.model import Blob, BlobType
-from ldb.objects.pack import Pack, PackWriter, hash_many
+from ldb.objects.model import Blob, BlobType, hash_many, oid_of
+from ldb.objects.pack import Pack, PackWriter
 from ldb.objects.packformat import PACK_BYTES
 
 WAITING_BLOBS = 4096
@@ -42,7 +42,7 @@ class BatchWriter:
         self._store = store
         self._max_bytes = max_bytes
         self._pack = PackWriter(max_bytes)
-        self._waiting: dict[Oid, Blob] = {}
+        self._waiting: dict[BlobType, dict[Oid, bytes]] = {kind: {} for kind in BlobType}
         self._waiting_bytes = 0
         self.packs: list[str] = []
         self.written = 0
@@ -64,30 +64,39 @@ class BatchWriter:
 
     def add(self, kind: BlobType, payload: bytes, oid: Oid | None = None) -> Oid:
         """Write one blob; `oid` saves hashing it where the caller has just done so."""
-        return self.add_many(kind, [payload], None if oid is None else [oid])[0]
+        named = oid_of(kind, payload) if oid is None else oid
+        self._wait(kind, [named], [payload])
+        return named
 
     def add_many(
         self, kind: BlobType, payloads: Sequence[bytes], oids: Sequence[Oid] | None = None
     ) -> list[Oid]:
         """Write blobs of one type; their oids in order."""
         named = hash_many(kind, payloads) if oids is None else list(oids)
-        waiting, pack = self._waiting, self._pack
-        for oid, payload in zip(named, payloads, strict=True):
-            if oid not in waiting and oid not in pack:
-                waiting[oid] = Blob(kind, payload)
-                self._waiting_bytes += len(payload)
+        self._wait(kind, named, payloads)
+        return named
+
+    def _wait(self, kind: BlobType, oids: Sequence[Oid], payloads: Sequence[bytes]) -> None:
+        waiting = self._waiting[kind]
+        waiting.update(zip(oids, payloads, strict=True))
+        self._waiting_bytes += sum(map(len, payloads))
         if len(waiting) >= WAITING_BLOBS or self._waiting_bytes >= WAITING_BYTES:
             self._settle()
-        return named
 
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob:
         """Any blob of the store, or one added here a moment ago; errors as the store's."""
-        blob = self._waiting.get(oid) or self._pack.get(oid)
+        blob = self._own(oid)
         if blob is None:
             return self._store.get(oid, kind)
         if kind is not None and blob.type is not kind:
             raise BadInput(oid, f"is of type {blob.type.value}, not {kind.value}")
         return blob
+
+    def _own(self, oid: Oid) -> Blob | None:
+        for kind, waiting in self._waiting.items():
+            if oid in waiting:
+                return Blob(kind, waiting[oid])
+        return self._pack.get(oid)
 
     def get_many(self, oids: Sequence[Oid]) -> list[Blob]:
         """The same for several."""
@@ -100,17 +109,16 @@ class BatchWriter:
 
     def _settle(self) -> None:
         """Move what waits into the pack, without what the store has."""
-        waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
-        known = self._store.packed(list(waiting))
-        self.skipped += sum(known)
-        for kind in BlobType:
-            fresh = [
-                (oid, blob.payload)
-                for (oid, blob), old in zip(waiting.items(), known)
-                if blob.type is kind and not old
-            ]
-            if fresh:
-                self._pack.add_many(kind, [row[1] for row in fresh], [row[0] for row in fresh])
+        for kind, waiting in self._waiting.items():
+            known = self._store.packed(list(waiting))
+            if any(known):
+                self.skipped += sum(known)
+                fresh = {oid: waiting[oid] for oid, old in zip(waiting, known) if not old}
+            else:
+                fresh = waiting
+            self._pack.add_many(kind, list(fresh.values()), list(fresh))
+            self._waiting[kind] = {}
+        self._waiting_bytes = 0
         if self._pack.full:
             self._publish()
 

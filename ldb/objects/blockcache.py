@@ -18,15 +18,14 @@ class BlockCache:
         self._lock = threading.Lock()
 
     def payloads(self, pack: PackReader, ordinal: int) -> Payloads:
-        """The block of a pack that holds a blob; errors as the reader's."""
-        block = pack.block_of(ordinal)
-        name = (pack.key, block.number)
+        """The block of a pack that should hold a blob; errors as the reader's."""
+        name = (pack.key, pack.block_number(ordinal))
         with self._lock:
             known = self._blocks.get(name)
             if known is not None:
                 self._blocks.move_to_end(name)
                 return known
-        made = pack.payloads(block)
+        made = pack.payloads(pack.block(name[1]))
         with self._lock:
             self._keep(name, made)
         return made

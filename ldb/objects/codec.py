@@ -25,29 +25,40 @@ MAX_DEPTH = 256
 MAX_CONTAINERS = 4 * 1024 * 1024
 """Most arrays and maps in one value: an empty one is a byte stored and 64 in memory."""
 
+
+def _refuse_extension(code: int, data: memoryview) -> Any:
+    raise ValueError(f"extension type {code}")
+
+
 _sorted = msgspec.msgpack.Encoder(order="sorted").encode
 _as_given = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder().decode
+_unpack = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
 _skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
 _from_json = msgspec.json.Decoder().decode
 
 _NESTING = frozenset((list, tuple, dict))
 _PLAIN = frozenset((type(None), bool, int, float, str, bytes)) | _NESTING
 
-_CONTAINER_BYTES = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
-_EXTENSION_BYTES = bytes((0xC7, 0xC8, 0xC9, *range(0xD4, 0xD9)))
-_HARMLESS_BYTES = bytes(sorted({*range(256)} - {*_CONTAINER_BYTES} - {*_EXTENSION_BYTES}))
+_CONTAINER_BYTES = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+_ODD_BYTES = frozenset((0x7F, 0xFF))
+_OTHER_BYTES = bytes(sorted({*range(256)} - _CONTAINER_BYTES - _ODD_BYTES))
 
 _BOM = b"\xef\xbb\xbf"
 
 
 def encode(value: object, where: object = "value") -> bytes:
     """Canonical payload of a value made of None, bool, int, float, str, bytes, list, dict."""
-    _check(value, where)
     try:
-        return _bounded(_sorted(value), where)
-    except (OverflowError, UnicodeEncodeError) as error:
+        data = _bounded(_sorted(value), where)
+        # Reading it back is quicker than looking at every part, and tells nearly as much.
+        suspects = _suspects(data)
+        if _unpack(data) != value or _may_be_odd(data, suspects):
+            _check(value, where)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        _check(value, where)
         raise BadInput(where, _reason(error)) from None
+    _check_depth(value, len(suspects), where)
+    return data
 
 
 def encode_sorted(value: object) -> bytes:
@@ -58,19 +69,20 @@ def encode_sorted(value: object) -> bytes:
 def decode(payload: Buffer, where: object = "payload") -> Any:
     """The value of a canonical payload; any other spelling, and any junk, is `BadInput`."""
     data = _bounded(payload if type(payload) is bytes else bytes(payload), where)
-    suspects = data.translate(None, _HARMLESS_BYTES)
+    suspects = _suspects(data)
     if len(suspects) > MAX_CONTAINERS:
         raise BadInput(where, f"more than {MAX_CONTAINERS} arrays and maps")
     try:
         _skip(data)  # proves every declared length before anything is allocated for it
         value = _unpack(data)
         same = _sorted(value) == data
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise BadInput(where, f"not canonical MessagePack: {_reason(error)}") from None
     if not same:
         raise BadInput(where, "MessagePack, but not canonical")
     if _may_be_odd(data, suspects):
         _check(value, where)
+    _check_depth(value, len(suspects), where)
     return value
 
 
@@ -95,8 +107,7 @@ def parse_json(raw: Buffer, where: object) -> Any:
         raise _too_deep(where) from None
     except ValueError as error:
         raise _bad_json(body, where, error) from None
-    if nested > MAX_DEPTH:
-        _check(value, where)
+    _check_depth(value, nested, where)
     return value
 
 
@@ -106,14 +117,42 @@ def _bounded(data: bytes, where: object) -> bytes:
     return data
 
 
+def _suspects(data: bytes) -> bytes:
+    """The bytes that could start an array or a map, or be part of something odd.
+
+    So their number is no fewer than that of arrays and maps.
+    """
+    return data.translate(None, _OTHER_BYTES)
+
+
 def _may_be_odd(data: bytes, suspects: bytes) -> bool:
-    """Whether a payload could be too deep or hold an extension or a NaN (rarely: then look)."""
-    return (
-        len(suspects) > MAX_DEPTH
-        or bool(suspects.translate(None, _CONTAINER_BYTES))
-        or b"\xcb\x7f" in data
-        or b"\xcb\xff" in data
+    """Whether a payload could hold NaN, infinity or a timestamp (rarely: then look)."""
+    return (b"\x7f" in suspects and b"\xcb\x7f" in data) or (
+        b"\xff" in suspects
+        and (
+            b"\xcb\xff" in data
+            or b"\xd6\xff" in data
+            or b"\xd7\xff" in data
+            or b"\xc7\x0c\xff" in data
+        )
     )
+
+
+def _check_depth(value: object, containers: int, where: object) -> None:
+    """Refuse a plain value that is nested too deep; `containers` is no fewer than it has."""
+    if containers <= MAX_DEPTH:
+        return
+    level: list[Any] = [[value]]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) in _NESTING
+        ]
+        if not level:
+            return
+    raise _too_deep(where)
 
 
 def _check(value: object, where: object) -> None:
@@ -149,6 +188,8 @@ def _reason(error: Exception) -> str:
         return "integer beyond 64 bits"
     if isinstance(error, RecursionError):
         return f"nested deeper than {MAX_DEPTH} levels"
+    if isinstance(error, TypeError):
+        return "a map key that is not a string"
     if isinstance(error, UnicodeDecodeError):
         return "text that is not UTF-8"
     if isinstance(error, UnicodeEncodeError):

@@ -6,6 +6,7 @@ Rules: docs/formats/objects.md. Nothing here reads or writes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,21 +26,22 @@ class BlobType(str, Enum):
     TRANSFORM = "transform"
     SETTINGS = "settings"
 
-    @property
-    def code(self) -> int:
-        """One byte for this type in pack tables, from 1 on."""
-        return _CODES[self]
-
-    @property
-    def header(self) -> bytes:
-        """What is hashed before a payload, up to and without its length: `b"record "`."""
-        return _HEADERS[self]
+    code: int
+    """One byte for this type in pack tables, from 1 on."""
+    header: bytes
+    """What is hashed before a payload, up to and without its length: `b"record "`."""
 
 
-_CODES = {kind: number for number, kind in enumerate(BlobType, start=1)}
-_HEADERS = {kind: kind.value.encode() + b" " for kind in BlobType}
-TYPE_OF_CODE = {number: kind for kind, number in _CODES.items()}
-TYPE_OF_HEADER = {header: kind for kind, header in _HEADERS.items()}
+for _code, _kind in enumerate(BlobType, start=1):
+    # Plain attributes: a property, or a dict keyed by a member, costs 0.2 us a blob.
+    _kind.code = _code
+    _kind.header = _kind.value.encode() + b" "
+
+_new = bytes.__new__
+"""Makes an `Oid` of a digest without asking again how long it is."""
+
+TYPE_OF_CODE = {kind.code: kind for kind in BlobType}
+TYPE_OF_HEADER = {kind.header: kind for kind in BlobType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,15 @@ class Blob:
 
 def oid_of(kind: BlobType, payload: bytes | memoryview) -> Oid:
     """SHA-256 of `"<type> <length>\\0"` and the payload."""
-    digest = hashlib.sha256(b"%s%d\0" % (_HEADERS[kind], len(payload)))
+    digest = hashlib.sha256(b"%s%d\0" % (kind.header, len(payload)))
     digest.update(payload)
-    return Oid(digest.digest())
+    return _new(Oid, digest.digest())
+
+
+def hash_many(kind: BlobType, payloads: Sequence[bytes]) -> list[Oid]:
+    """Oids of many payloads of one type."""
+    sha256, header, new = hashlib.sha256, kind.header, _new
+    return [
+        new(Oid, sha256(b"%s%d\0%s" % (header, len(payload), payload)).digest())
+        for payload in payloads
+    ]

@@ -18,7 +18,7 @@ from ldb.backends.base import Buffer
 from ldb.errors import BadInput
 from ldb.ids import Oid
 from ldb.objects import frames
-from ldb.objects.model import MAX_PAYLOAD, Blob, BlobType
+from ldb.objects.model import MAX_PAYLOAD, Blob, BlobType, hash_many, oid_of
 from ldb.objects.packformat import (
     BLOCK,
     FANOUT,
@@ -32,9 +32,6 @@ from ldb.objects.packformat import (
     block_target,
     pack_key,
 )
-
-_new = bytes.__new__
-"""Makes an `Oid` of a digest without asking again how long it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,7 @@ class _Block:
     """A block being filled or, once `stored` is set, in the file."""
 
     type: BlobType
+    target: int
     oids: list[Oid] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
     raw: int = 4
@@ -69,7 +67,7 @@ class PackWriter:
     def __init__(self, max_bytes: int = PACK_BYTES) -> None:
         self.max_bytes = max_bytes
         self._file = bytearray(MAGIC)
-        self._open = {kind: _Block(kind) for kind in BlobType}
+        self._open = {kind: _Block(kind, block_target(kind)) for kind in BlobType}
         self._written: list[_Block] = []
         self._places: dict[bytes, _Block] = {}
 
@@ -95,29 +93,34 @@ class PackWriter:
 
     def add(self, kind: BlobType, payload: bytes, oid: Oid | None = None) -> Oid:
         """Add one blob; `oid` saves hashing it where the caller has just done so."""
-        return self.add_many(kind, [payload], None if oid is None else [oid])[0]
+        named = oid_of(kind, payload) if oid is None else oid
+        if named not in self._places:
+            self._take(self._open[kind], named, payload)
+        return named
 
     def add_many(
         self, kind: BlobType, payloads: Sequence[bytes], oids: Sequence[Oid] | None = None
     ) -> list[Oid]:
         """Add blobs of one type, in order; their oids."""
         named = hash_many(kind, payloads) if oids is None else list(oids)
-        places, block, target = self._places, self._open[kind], block_target(kind)
+        places, take, block = self._places, self._take, self._open[kind]
         for oid, payload in zip(named, payloads, strict=True):
-            if oid in places:
-                continue
-            length = len(payload) + 4
-            if block.raw + length > MAX_BLOCK and block.oids:
-                block = self._write(block)
-            if length > MAX_PAYLOAD + 4:
-                raise BadInput(kind.value, f"{len(payload)} bytes, more than {MAX_PAYLOAD}")
-            places[oid] = block
-            block.oids.append(oid)
-            block.payloads.append(payload)
-            block.raw += length
-            if block.raw >= target:
-                block = self._write(block)
+            if oid not in places:
+                block = take(block, oid, payload)
         return named
+
+    def _take(self, block: _Block, oid: Oid, payload: bytes) -> _Block:
+        """Put a new blob into a block; the block to go on with."""
+        length = len(payload) + 4
+        if length > MAX_PAYLOAD + 4:
+            raise BadInput(block.type.value, f"{len(payload)} bytes, more than {MAX_PAYLOAD}")
+        if block.raw + length > MAX_BLOCK and block.oids:
+            block = self._write(block)
+        self._places[oid] = block
+        block.oids.append(oid)
+        block.payloads.append(payload)
+        block.raw += length
+        return self._write(block) if block.raw >= block.target else block
 
     def get(self, oid: Oid) -> Blob | None:
         """A blob added before; None where it is not in this pack."""
@@ -153,8 +156,8 @@ class PackWriter:
         block.payloads = []
         self._file += frame
         self._written.append(block)
-        self._open[block.type] = _Block(block.type)
-        return self._open[block.type]
+        following = self._open[block.type] = _Block(block.type, block.target)
+        return following
 
     def _close(self) -> bytearray:
         """Append oid table, directory and trailer."""
@@ -182,12 +185,3 @@ class PackWriter:
 
     def _pad(self) -> None:
         self._file += bytes(aligned(len(self._file)) - len(self._file))
-
-
-def hash_many(kind: BlobType, payloads: Sequence[bytes]) -> list[Oid]:
-    """Oids of many payloads of one type."""
-    sha256, header, new = hashlib.sha256, kind.header, _new
-    return [
-        new(Oid, sha256(b"%s%d\0%s" % (header, len(payload), payload)).digest())
-        for payload in payloads
-    ]

@@ -86,7 +86,11 @@ class Payloads:
     raw: bytes
     edges: list[int]
 
-    def __getitem__(self, place: int) -> bytes:
+    def blob(self, ordinal: int) -> bytes | None:
+        """The payload of a blob of the pack; None where it is not in this block."""
+        place = ordinal - self.block.first
+        if not 0 <= place < self.block.count:
+            return None
         return self.raw[self.edges[place] : self.edges[place + 1]]
 
     def __len__(self) -> int:
@@ -258,15 +262,11 @@ class PackReader:
         """The block table, in the order of the file."""
         return map(self.block, range(self.trailer.blocks))
 
-    def block_of(self, ordinal: int) -> Block:
-        """The block that holds a blob."""
+    def block_number(self, ordinal: int) -> int:
+        """Which block holds a blob, if the block table is right."""
         directory = self._opened[1]
-        firsts = range(self.trailer.blocks)
-        number = bisect_right(firsts, ordinal, key=lambda row: _first(directory, row)) - 1
-        block = self.block(max(number, 0))
-        if not block.first <= ordinal < block.first + block.count:
-            raise Corrupt(self.key, f"block table: blob {ordinal} is in no block")
-        return block
+        rows = range(self.trailer.blocks)
+        return max(0, bisect_right(rows, ordinal, key=lambda row: _first(directory, row)) - 1)
 
     def payloads(self, block: Block) -> Payloads:
         """The blobs of a block: checked against its checksum, not against their oids."""

@@ -272,8 +272,8 @@ class ObjectStore:
     def _packed_blob(self, pack: PackReader, ordinal: int, oid: Oid) -> Blob:
         found = self._blocks.payloads(pack, ordinal)
         block = found.block
-        payload = found[ordinal - block.first]
-        if oid_of(block.type, payload) != oid:
+        payload = found.blob(ordinal)
+        if payload is None or oid_of(block.type, payload) != oid:
             raise Corrupt(oid, f"{pack.key}, block {block.number}: another hash")
         return Blob(block.type, payload)
 
