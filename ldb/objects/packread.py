@@ -93,8 +93,9 @@ class Payloads:
             return None
         return self.raw[self.edges[place] : self.edges[place + 1]]
 
-    def __len__(self) -> int:
-        return self.block.count
+    def all(self) -> list[bytes]:
+        """Every payload, in order."""
+        return [self.raw[low:high] for low, high in pairwise(self.edges)]
 
 
 class PackReader:
