@@ -1,0 +1,101 @@
+"""`ldb commit`: make the draft the next version of its dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ldb.dataset import Draft, commit_dataset
+from ldb.errors import BadInput, Conflict
+from ldb.history import DATASET_MAP, Commit, Operation, SourceUsed, Version, head, now, publish
+from ldb.porcelain.place import Place
+from ldb.refs.name import INDEX, RefName, dataset_ref
+from ldb.workspace import Workspace, locked, open_workspace, staged
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Outcome of a commit; `version` is None where there was nothing to commit."""
+
+    version: Version | None
+    merged: bool = False
+    """Whether others had committed meanwhile, so that their changes are in it too."""
+    older: bool = False
+    """Nothing to commit, but the draft is of an older version than the newest."""
+    head: Version | None = None
+
+
+def commit(place: Place, message: str = "", name: str = "", restore: bool = False) -> Committed:
+    """Commit the draft, to the dataset `name` if one is given. Raises `Conflict`.
+
+    `restore` makes an unchanged draft of an older version the newest again.
+    """
+    folder = place.need_workspace().folder
+    with locked(folder):
+        workspace = open_workspace(folder, place.instance)
+        ref = _target(workspace, name)
+        before = head(place.instance, ref)
+        if restore:
+            return _restore(place, workspace, ref, before, message)
+        same_name = workspace.state.base is not None and workspace.state.base.name == ref.name
+        if not workspace.state.dirty and (same_name or not workspace.state.root.count):
+            older = before is not None and before.oid != _base_oid(workspace)
+            return Committed(None, older=older and same_name, head=before)
+        version = commit_dataset(
+            place.instance, ref, _draft(workspace), message, place.author
+        )
+        staged(folder, place.instance, ref.name, version)
+        mine = version.commit.maps[DATASET_MAP].root == workspace.state.root.root
+        return Committed(version, merged=not mine, head=version)
+
+
+def _target(workspace: Workspace, name: str) -> RefName:
+    chosen = name or workspace.state.dataset
+    if not chosen:
+        raise BadInput("dataset", "the draft has no name yet", "give one: ldb commit ds:NAME")
+    ref = dataset_ref(chosen)
+    if ref == INDEX:
+        raise BadInput("ds:root", "is the index; only `ldb index` adds to it")
+    return ref
+
+
+def _base_oid(workspace: Workspace) -> object:
+    return workspace.state.base.commit if workspace.state.base else None
+
+
+def _draft(workspace: Workspace) -> Draft:
+    state = workspace.state
+    operations = state.operations
+    if operations:
+        # The last operation's map is the draft itself: no need to name it twice.
+        operations = (*operations[:-1], replace(operations[-1], result=None))
+    return Draft(workspace.store, state.base_root, state.root, workspace.base_version(), operations)
+
+
+def _restore(
+    place: Place, workspace: Workspace, ref: RefName, before: Version | None, message: str
+) -> Committed:
+    base = workspace.base_version()
+    if workspace.state.dirty or base is None:
+        raise Conflict(
+            "draft", "an unchanged older version", "changes", "commit them without --restore"
+        )
+    if before is not None and before.commit.maps == base.commit.maps:
+        return Committed(None, head=before)
+
+    def make(current: Version | None) -> Commit:
+        operation = Operation(("restore", str(base)), (SourceUsed(str(base), base.oid),), time=now())
+        return Commit(
+            name=ref.name,
+            number=0,
+            maps=base.commit.maps,
+            parents=(current.oid,) if current else (),
+            operations=(operation,),
+            author=place.author,
+            message=message or f"Restore {base}",
+            time=now(),
+        )
+
+    version = publish(place.instance, ref, make)
+    assert version is not None
+    staged(workspace.folder, place.instance, ref.name, version)
+    return Committed(version, head=version)

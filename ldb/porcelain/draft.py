@@ -1,0 +1,159 @@
+"""`ldb add` and `ldb del`: change the draft of a workspace.
+
+Each makes one map edit in the workspace's own store and one new state; nothing is written
+to the instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldb.dataset import count_changes, dataset_schema, diff_maps
+from ldb.history import DiffCounts, MapRoot, Operation, now
+from ldb.maps import Changes, Rows, edit, lookup
+from ldb.porcelain.place import Place
+from ldb.porcelain.sources import Selection, select
+from ldb.progress import SILENT, Progress
+from ldb.query.selection import FilterSpec, Selected
+from ldb.workspace import Workspace, locked, open_workspace
+
+CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a command did to the draft."""
+
+    workspace: Workspace
+    selected: int
+    """Data objects that sources and filters gave."""
+    added: int = 0
+    removed: int = 0
+    updated: int = 0
+    """Objects of the draft that got another annotation."""
+    warnings: tuple[str, ...] = ()
+
+
+def add(
+    place: Place,
+    sources: Sequence[str],
+    filters: Sequence[FilterSpec] = (),
+    *,
+    seed: int | None = None,
+    command: Sequence[str] = ("add",),
+    progress: Progress = SILENT,
+) -> Changed:
+    """Add what sources and filters give to the draft; no source: the whole index."""
+    folder = place.need_workspace().folder
+    with locked(folder):
+        workspace = open_workspace(folder, place.instance)
+        chosen = select(
+            place, sources, filters, default="root", seed=seed, progress=progress
+        )
+        rows = by_id(chosen.rows)
+        known, (notes, transforms) = lookup(
+            workspace.store, dataset_schema(place.instance), workspace.state.root.root, rows.ids
+        )
+        same = known & (notes == rows.annotations).all(axis=1)
+        # An object keeps its transforms in the draft unless the source brings its own.
+        own = rows.transforms.any(axis=1)
+        merged = np.where(own[:, None], rows.transforms, transforms)
+        changes = Changes.upserts(Rows(rows.ids, (rows.annotations, merged)))
+        operation = operation_for(command, chosen, filters, seed)
+        counts = {"added": int((~known).sum()), "updated": int((known & ~same).sum())}
+        done = apply(workspace, chunked(changes), operation, counts)
+        return Changed(
+            done, len(rows), added=counts["added"], updated=counts["updated"],
+            warnings=chosen.warnings,
+        )  # fmt: skip
+
+
+def delete(
+    place: Place,
+    sources: Sequence[str],
+    filters: Sequence[FilterSpec] = (),
+    *,
+    seed: int | None = None,
+    command: Sequence[str] = ("del",),
+    progress: Progress = SILENT,
+) -> Changed:
+    """Take what sources and filters give out of the draft; no source: the draft itself."""
+    folder = place.need_workspace().folder
+    with locked(folder):
+        workspace = open_workspace(folder, place.instance)
+        schema = dataset_schema(place.instance)
+        chosen = select(
+            place, sources, filters, default="staged", seed=seed, progress=progress
+        )
+        rows = by_id(chosen.rows)
+        known, _ = lookup(workspace.store, schema, workspace.state.root.root, rows.ids)
+        changes = Changes.deletes(schema, rows.ids[known])
+        operation = operation_for(command, chosen, filters, seed)
+        done = apply(workspace, chunked(changes), operation, {"removed": int(known.sum())})
+        return Changed(done, len(rows), removed=int(known.sum()), warnings=chosen.warnings)
+
+
+def operation_for(
+    command: Sequence[str],
+    chosen: Selection,
+    filters: Sequence[FilterSpec],
+    seed: int | None,
+) -> Operation:
+    """The record of one selection, for `why` and for running it again."""
+    given: list[tuple[str, object]] = [
+        (each.kind, list(each.value) if isinstance(each.value, tuple) else each.value)
+        for each in filters
+    ]
+    if seed is not None:
+        given.append(("seed", seed))
+    return Operation(tuple(command), chosen.used, tuple(given), time=now())
+
+
+def apply(
+    workspace: Workspace,
+    changes: Iterable[Changes],
+    operation: Operation,
+    counts: dict[str, int],
+) -> Workspace:
+    """Edit the draft and save it; a change that changes nothing leaves no trace."""
+    state, instance = workspace.state, workspace.instance
+    schema = dataset_schema(instance)
+    with workspace.store.writer() as writer:
+        made = edit(writer, writer, schema, state.root.root, changes)
+    root = MapRoot(made.oid, made.count)
+    if root.root == state.root.root:
+        return workspace
+    operation = Operation(
+        operation.command, operation.sources, operation.filters, counts, operation.time
+    )
+    return workspace.changed(root, operation, changes_since(workspace, root))
+
+
+def changes_since(workspace: Workspace, root: MapRoot) -> DiffCounts:
+    """How a draft with this root differs from the workspace's base."""
+    base = workspace.state.base_root
+    if not base.count:
+        return DiffCounts(added=root.count)
+    return count_changes(diff_maps(workspace.instance, workspace.store, base, root))
+
+
+def by_id(rows: Selected) -> Selected:
+    """Rows sorted by id, whatever order a filter gave them."""
+    if len(rows) < 2 or bool((rows.ids[1:] > rows.ids[:-1]).all()):
+        return rows
+    return rows.take(np.argsort(rows.ids, kind="stable"))
+
+
+def chunked(changes: Changes) -> Iterable[Changes]:
+    """Changes in pieces, so that an edit holds little at a time."""
+    for at in range(0, len(changes), CHUNK):
+        yield changes.slice(at, at + CHUNK)
+
+
+def mask_of(ids: NDArray[np.bytes_], wanted: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Which of `ids` are among `wanted`."""
+    return np.isin(ids, wanted)

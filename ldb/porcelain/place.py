@@ -1,0 +1,44 @@
+"""Where a command works: an instance, the folder the user stands in, maybe a workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ldb.catalog import Catalog, open_catalog
+from ldb.errors import NotFound
+from ldb.instance import Instance
+from ldb.workspace import Workspace, find, open_workspace
+
+
+@dataclass(frozen=True)
+class Place:
+    """An open instance and the user's folder; the rest is found when asked for."""
+
+    instance: Instance
+    cwd: str
+    """Absolute."""
+    author: str = ""
+    auto_index: bool = False
+    """Whether `add PATH` indexes files that the index does not know."""
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The newest index, as of the first use."""
+        return open_catalog(self.instance)
+
+    @cached_property
+    def workspace(self) -> Workspace | None:
+        """The workspace around the user's folder, if there is one of this instance."""
+        folder = find(self.cwd)
+        return open_workspace(folder, self.instance) if folder else None
+
+    def need_workspace(self) -> Workspace:
+        """The workspace; raises `NotFound` where there is none."""
+        if self.workspace is None:
+            raise NotFound("workspace", self.cwd, "make one here: ldb stage ds:NAME")
+        return self.workspace
+
+    def refreshed(self) -> Place:
+        """The same place, looking at the index anew (something was indexed since)."""
+        return Place(self.instance, self.cwd, self.author, self.auto_index)
