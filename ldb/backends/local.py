@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -80,7 +79,7 @@ class LocalBackend:
     def folders(self, prefix: str) -> list[str]:
         base = self._folder(prefix)
         with store_errors(os.path.join(self._root, base)):
-            names = [name for name, _ in self._entries(base) if name.endswith("/")]
+            names = [name for name, _ in self._found(base) if name.endswith("/")]
             return sorted(name[:-1] for name in names if self._holds_values(base + name))
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -170,8 +169,9 @@ class LocalBackend:
 
     def _walk(self, folder: str, prefix: str, after: str) -> Iterator[Entry]:
         with store_errors(os.path.join(self._root, folder)):
-            entries = self._entries(folder)
-        for name, file in entries:
+            # The `/` after folders puts `a-b` before what is in `a`: the order of keys.
+            files = sorted(self._found(folder), key=lambda pair: pair[0])
+        for name, file in files:
             key = folder + name
             if key.endswith("/"):
                 wanted = key.startswith(prefix) or prefix.startswith(key)
@@ -182,13 +182,11 @@ class LocalBackend:
                 if entry:
                     yield entry
 
-    def _entries(self, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
-        """Plain files and folders with storable names, in the order of their keys.
+    def _found(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Plain files, and folders with a `/` after their names.
 
-        Folders end in `/`, which puts `a-b` before the contents of `a`. Other names are
-        not ours and are passed over.
+        Names that are not storable are not ours and are passed over.
         """
-        entries: list[tuple[str, os.DirEntry[str]]] = []
         with (
             suppress(FileNotFoundError, NotADirectoryError),
             os.scandir(os.path.join(self._root, folder)) as found,
@@ -197,17 +195,18 @@ class LocalBackend:
                 if not _is_key(folder + entry.name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    entries.append((entry.name + "/", entry))
+                    yield entry.name + "/", entry
                 elif entry.is_file(follow_symlinks=False):
-                    entries.append((entry.name, entry))
-        return sorted(entries, key=lambda pair: pair[0])
+                    yield entry.name, entry
 
     def _holds_values(self, folder: str) -> bool:
         """Whether a value is below; a killed `create` may leave a folder without any."""
-        entries = self._entries(folder)
-        return any(not name.endswith("/") for name, _ in entries) or any(
-            self._holds_values(folder + name) for name, _ in entries
-        )
+        below = []
+        for name, _ in self._found(folder):
+            if not name.endswith("/"):
+                return True
+            below.append(folder + name)
+        return any(self._holds_values(each) for each in below)
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         return self._walk(self._folder(prefix), prefix, after)
@@ -218,7 +217,7 @@ class LocalBackend:
     def _temporary(self, data: Buffer) -> Iterator[str]:
         """A file of `data` in `tmp/`, on the disk; its name there goes at the end."""
         self._make_folder(self._tmp)
-        path = os.path.join(self._tmp, secrets.token_hex(16))
+        path = os.path.join(self._tmp, os.urandom(16).hex())
         try:
             write_durably(path, data, self._open_to())
             yield path
