@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ldb.errors import Corrupt
 from ldb.ids import OID_BYTES, Oid
-from ldb.maps.node import BATCH, NodeSink, NodeSource, get_nodes, unpack
+from ldb.maps.node import BATCH, NodeSink, NodeSource, Parts, get_nodes, unpack
 from ldb.objects.model import BlobType
 
 Oids = NDArray[np.uint8]
@@ -95,12 +95,11 @@ def _read(source: NodeSource, oids: list[Oid], level: int | None) -> list[tuple[
     return read
 
 
-def _children(oid: Oid, node: dict[str, object]) -> Oids:
+def _children(oid: Oid, node: Parts) -> Oids:
     """Children of a node, whatever the schema of its leaves."""
     if not node["level"]:
         return np.zeros((0, OID_BYTES), np.uint8)
     fields = node["fields"]
-    assert isinstance(fields, list)
     if len(fields) != 2 or len(fields[0]) % OID_BYTES or len(fields[0]) != 4 * len(fields[1]):
         raise Corrupt(oid, "fields of a map node of wrong lengths")
     return np.frombuffer(fields[0], np.uint8).reshape(-1, OID_BYTES)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ldb.errors import BadInput, Corrupt
 from ldb.ids import OID_BYTES, Oid
 from ldb.maps.rows import MAX_KEY, Keys, Root, Rows, Schema, inner_schema, key_matrix
-from ldb.objects.codec import decode, encode_sorted
+from ldb.objects.codec import decode_as, encode_sorted
 from ldb.objects.model import Blob, BlobType
 
 MAX_LEVEL = 62
@@ -29,8 +29,19 @@ BATCH = 64
 """Nodes asked of the store at a time."""
 
 _CACHED = 512
-_FIXED_NAMES = {"fields", "keys", "level", "schema"}
-_STRING_NAMES = _FIXED_NAMES | {"lengths"}
+
+
+class _FixedParts(TypedDict):
+    fields: list[bytes]
+    keys: bytes
+    level: int
+    schema: str
+
+
+class Parts(_FixedParts, total=False):
+    """A node's payload; `lengths` goes with byte-string keys."""
+
+    lengths: bytes
 
 
 class NodeSource(Protocol):
@@ -179,38 +190,32 @@ def get_nodes(source: NodeSource, oids: Sequence[Oid]) -> list[Blob]:
     return blobs
 
 
-def unpack(oid: Oid, blob: Blob) -> dict[str, Any]:
-    """The parts of a node, names and types checked; raises `Corrupt`."""
+def unpack(oid: Oid, blob: Blob) -> Parts:
+    """The parts of a node, names and types checked, lengths not; raises `Corrupt`."""
     if blob.type is not BlobType.MAP:
         raise Corrupt(oid, f"{blob.type.value} where a map node should be")
     try:
-        node = decode(blob.payload)
+        node = decode_as(blob.payload, Parts)
     except BadInput as error:
         raise Corrupt(oid, f"map node: {error.why}") from None
-    if type(node) is not dict or node.keys() not in (_FIXED_NAMES, _STRING_NAMES):
-        raise Corrupt(oid, "not the parts of a map node")
-    fields, level = node["fields"], node["level"]
-    columns = [node["keys"], node.get("lengths", b""), *fields] if type(fields) is list else [0]
-    if any(type(each) is not bytes for each in columns) or type(node["schema"]) is not str:
-        raise Corrupt(oid, "parts of a map node of wrong types")
-    if type(level) is not int or not 0 <= level <= MAX_LEVEL:
-        raise Corrupt(oid, "map node without a level")
+    level = node["level"]
+    if not 0 <= level <= MAX_LEVEL:
+        raise Corrupt(oid, f"map node of level {level}")
     return node
 
 
-def _columns(oid: Oid, node: dict[str, Any], schema: Schema) -> Rows:
+def _columns(oid: Oid, node: Parts, schema: Schema) -> Rows:
     """Rows of a node, once every column has the right length and the keys ascend."""
     raw: list[bytes] = node["fields"]
     keys = _keys(oid, node, schema.key_width)
-    if [len(each) for each in raw] != [len(keys) * width for width in schema.widths]:
+    widths = schema.widths
+    if [len(each) for each in raw] != [len(keys) * width for width in widths]:
         raise Corrupt(oid, "fields of a map node of wrong lengths")
     if len(keys) > 4 * schema.target or not bool((keys[1:] > keys[:-1]).all()):
         raise Corrupt(oid, "map node with too many keys, or keys out of order")
-    fields = tuple(
-        np.frombuffer(each, np.uint8).reshape(len(keys), width)
-        for each, width in zip(raw, schema.widths, strict=True)
-    )
-    rows = Rows(keys, fields)
+    columns = zip(raw, widths, strict=True)
+    fields = [np.frombuffer(each, np.uint8).reshape(-1, width) for each, width in columns]
+    rows = Rows(keys, tuple(fields))
     if node["level"] and not _sane_counts(rows):
         raise Corrupt(oid, "map node with impossible row counts")
     return rows
@@ -221,7 +226,7 @@ def _sane_counts(rows: Rows) -> bool:
     return bool(len(rows) and counts.min() > 0 and counts.max() < 1 << 48)
 
 
-def _keys(oid: Oid, node: dict[str, Any], width: int) -> Keys:
+def _keys(oid: Oid, node: Parts, width: int) -> Keys:
     raw: bytes = node["keys"]
     if not width:
         return _string_keys(oid, raw, node.get("lengths", b""))

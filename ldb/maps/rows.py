@@ -54,7 +54,7 @@ class Schema:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        return tuple(width for _, width in self.fields)
+        return tuple([width for _, width in self.fields])
 
     def column(self, keys: Iterable[bytes]) -> Keys:
         """A key column from Python bytes."""

@@ -10,7 +10,7 @@ Everything raised on purpose is `BadInput`; memory and depth are bounded whateve
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Callable
 from math import isfinite
 from typing import Any, TypeVar, cast
 
@@ -45,24 +45,24 @@ _ODD_BYTES = frozenset((0x7F, 0xFF))
 _OTHER_BYTES = bytes(sorted({*range(256)} - _CONTAINER_BYTES - _ODD_BYTES))
 
 _WIDTHS = [(1, 0)] * 256
-"""Of each first byte: bytes of the header (and number), of them those that are a length."""
-for _byte in range(0xA0, 0xC0):
-    _WIDTHS[_byte] = (1 + (_byte & 31), 0)
-for _bytes, _width in (
-    ((0xCC, 0xD0), 2),
-    ((0xCD, 0xD1, 0xDC, 0xDE), 3),
-    ((0xCA, 0xCE, 0xD2, 0xDD, 0xDF), 5),
-    ((0xCB, 0xCF, 0xD3), 9),
-):
+"""For each first byte: bytes up to the next value or content, of them bytes of a length."""
+_WIDTHS[0xA0:0xC0] = [(1 + length, 0) for length in range(32)]
+for _bytes, _widths in {
+    (0xCC, 0xD0): (2, 0),
+    (0xCD, 0xD1, 0xDC, 0xDE): (3, 0),
+    (0xCA, 0xCE, 0xD2, 0xDD, 0xDF): (5, 0),
+    (0xCB, 0xCF, 0xD3): (9, 0),
+    (0xC4, 0xD9): (2, 1),
+    (0xC5, 0xDA): (3, 2),
+    (0xC6, 0xDB): (5, 4),
+}.items():
     for _byte in _bytes:
-        _WIDTHS[_byte] = (_width, 0)
-for _of_length, _bytes in ((1, (0xC4, 0xD9)), (2, (0xC5, 0xDA)), (4, (0xC6, 0xDB))):
-    for _byte in _bytes:
-        _WIDTHS[_byte] = (1 + _of_length, _of_length)
+        _WIDTHS[_byte] = _widths
 
 _BOM = b"\xef\xbb\xbf"
 
 _Shape = TypeVar("_Shape")
+_shaped: dict[object, Callable[[bytes], Any]] = {}
 
 
 def encode(value: object, where: object = "value") -> bytes:
@@ -113,7 +113,7 @@ def decode_as(payload: Buffer, shape: type[_Shape], where: object = "payload") -
     """
     data = _bounded(payload if type(payload) is bytes else bytes(payload), where)
     try:
-        value = _decoder(shape).decode(data)
+        value = (_shaped.get(shape) or _learn(shape))(data)
         same = _sorted(value) == data
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise BadInput(where, f"not canonical MessagePack: {_reason(error)}") from None
@@ -122,9 +122,8 @@ def decode_as(payload: Buffer, shape: type[_Shape], where: object = "payload") -
     return cast(_Shape, value)
 
 
-@cache
-def _decoder(shape: type) -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(shape)
+def _learn(shape: object) -> Callable[[bytes], Any]:
+    return _shaped.setdefault(shape, msgspec.msgpack.Decoder(shape).decode)
 
 
 def annotation_payload(raw: Buffer, where: object) -> bytes:
