@@ -1,0 +1,1 @@
+"""Programs that run inside a peer's environment, or as a plain floor; never imported."""

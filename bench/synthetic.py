@@ -1,0 +1,109 @@
+"""Datasets of millions of rows without millions of files: built by plumbing, used by porcelain.
+
+Rows are random ids with random annotation oids, so their map is as big as a real one. They
+go into a map by `ldb mk-map`, become a dataset by `ldb commit-map`, and then a workspace
+stages it, deletes 100 ids, commits and compares: the commands a user would type. Only
+deletions, because an added id would have to be known to the index.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.generate import CHANGES, DataSet
+from bench.measure import Cost, Step, measure, stored
+from bench.tools.ldb import Ldb
+
+NAME = "synthetic"
+CHUNK = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class MapFigures:
+    """What a dataset of `rows` rows costs; seconds are medians, megabytes are 10**6."""
+
+    rows: int
+    build: float
+    change: float
+    commit_alone: float
+    new_megabytes: float
+    diff: float
+    row_bytes: float
+    parent_mb: float
+
+
+def object_ids(rows: int) -> Iterator[str]:
+    """`rows` ids in ascending order: a running number on top, noise below."""
+    noise = random.Random(rows)
+    width = (1 << 128) // rows
+    return (f"{row * width + noise.getrandbits(64):032x}" for row in range(rows))
+
+
+def write_rows(path: Path, rows: int) -> None:
+    """The stdin of `mk-map`: id, annotation oid, transform set, by tabs, one row a line."""
+    noise = random.Random(-rows)
+    with path.open("w") as out:
+        lines: list[str] = []
+        for object_id in object_ids(rows):
+            lines.append(f"{object_id}\t{noise.randbytes(32).hex()}\t{'0' * 64}\n")
+            if len(lines) == CHUNK:
+                out.writelines(lines)
+                lines.clear()
+        out.writelines(lines)
+
+
+def chosen_ids(rows: int, turn: int) -> list[str]:
+    """The `CHANGES` ids of one turn, spread over the map; every turn has others."""
+    wanted = {k * rows // CHANGES + turn for k in range(CHANGES)}
+    return [text for row, text in enumerate(object_ids(rows)) if row in wanted]
+
+
+def measure_map(rows: int, work: Path, runs: int) -> MapFigures:
+    """Build a dataset of `rows` rows and change it `runs` times."""
+    tool = Ldb(DataSet(work, 0), work / f"map-{rows}")
+    tool.run(*tool.ldb, "init", tool.instance)
+    before = stored(tool.instance)[0]
+    build = _build(tool, rows)
+    row_bytes = (stored(tool.instance)[0] - before) / rows
+    tool.fresh("workspace")
+    tool.run(*tool.ldb, "stage", f"ds:{NAME}", cwd=tool.workspace)
+    costs: list[Cost] = [build]
+    change, commit, diff, new = [], [], [], []
+    for turn in range(runs):
+        ids = [f"id:{text}" for text in chosen_ids(rows, turn)]
+        before = stored(tool.instance)[0]
+        deleted, _ = measure(tool.call("del", *ids, cwd=tool.workspace))
+        committed, _ = measure(tool.call("commit", cwd=tool.workspace))
+        new.append(stored(tool.instance)[0] - before)
+        versions = (f"ds:{NAME}.v{turn + 1}", f"ds:{NAME}.v{turn + 2}")
+        compared, text = measure(tool.call("diff", "-s", *versions))
+        if str(CHANGES) not in text:
+            raise ValueError(f"diff of {rows} rows says {text!r}, not {CHANGES} deletions")
+        change.append(deleted.wall + committed.wall)
+        commit.append(committed.wall)
+        diff.append(compared.wall)
+        costs += [deleted, committed, compared]
+    return MapFigures(
+        rows=rows,
+        build=build.wall,
+        change=statistics.median(change),
+        commit_alone=statistics.median(commit),
+        new_megabytes=max(new) / 1e6,
+        diff=statistics.median(diff),
+        row_bytes=row_bytes,
+        parent_mb=max(cost.parent_mb for cost in costs),
+    )
+
+
+def _build(tool: Ldb, rows: int) -> Cost:
+    listed = tool.work / "rows"
+    write_rows(listed, rows)
+    step = tool.call("mk-map")
+    made, text = measure(Step(step.argv, step.cwd, step.env, stdin=listed))
+    listed.unlink()
+    saved, _ = measure(tool.call("commit-map", f"ds:{NAME}", text.split()[0]))
+    return Cost.together([made, saved])

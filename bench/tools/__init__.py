@@ -1,0 +1,24 @@
+"""All tools of the bench, in the order of the report: ours, its peers, the floors."""
+
+from __future__ import annotations
+
+from bench.tool import Tool
+from bench.tools.datachain import DataChain
+from bench.tools.duckdb import DuckDb, DuckDbJson
+from bench.tools.dvc import Dvc
+from bench.tools.floors import Floor
+from bench.tools.git import Git
+from bench.tools.ldb import Ldb, LdbAlpha
+from bench.tools.oxen import Oxen
+
+TOOLS: tuple[type[Tool], ...] = (
+    Ldb,
+    LdbAlpha,
+    Dvc,
+    DataChain,
+    Git,
+    Oxen,
+    DuckDb,
+    DuckDbJson,
+    Floor,
+)

@@ -1,0 +1,58 @@
+"""Plain programs that do the least an operation can ask for: floors, not tools.
+
+index: two Python processes that read every file, hash it and parse the JSON; index again:
+one that walks the tree and stats every file; queries: a loop that parses and tests every
+annotation; instantiate: `cp -r` and `cp -rl`; start-up: `python -c pass`.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from bench.queries import Query
+from bench.tool import Tool, Work, count_pairs, last_number
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "floor.py"
+
+
+class Floor(Tool):
+    """Loops in plain Python, and cp."""
+
+    name = "floor"
+    notes: ClassVar[Mapping[str, str]] = {
+        "index": "two processes: read, MD5, json.loads",
+        "index_again": "os.scandir and stat of every file, one process",
+        "query": "json.loads and a Python expression, one process",
+        "copy_out": "cp -r",
+        "link_out": "cp -rl",
+    }
+
+    def version(self) -> str:
+        return f"Python {platform.python_version()}"
+
+    def _script(self, *words: object) -> Work:
+        return Work([self.step(sys.executable, SCRIPT, *words, self.data.files)], last_number)
+
+    def startup(self, turn: int) -> Work:
+        return Work([self.step(sys.executable, "-c", "pass")])
+
+    def index(self, turn: int) -> Work:
+        return self._script("index")
+
+    def index_again(self, turn: int) -> Work:
+        return self._script("walk")
+
+    def query(self, query: Query, turn: int) -> Work:
+        return self._script(query.name)
+
+    def copy_out(self, turn: int) -> Work:
+        out = self.fresh("out")
+        return Work([self.step("cp", "-r", self.data.files, out)], lambda _: count_pairs(out))
+
+    def link_out(self, turn: int) -> Work:
+        out = self.fresh("out")
+        return Work([self.step("cp", "-rl", self.data.files, out)], lambda _: count_pairs(out))
