@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ldb.dataset import count_changes, dataset_schema, diff_maps
 from ldb.history import DiffCounts, MapRoot, Operation, now
@@ -60,8 +59,8 @@ def add(
         )
         same = known & (notes == rows.annotations).all(axis=1)
         # An object keeps its transforms in the draft unless the source brings its own.
-        own = rows.transforms.any(axis=1)
-        merged = np.where(own[:, None], rows.transforms, transforms)
+        own = rows.transforms.any(axis=1, keepdims=True)
+        merged = np.where(own, rows.transforms, transforms)
         changes = Changes.upserts(Rows(rows.ids, (rows.annotations, merged)))
         operation = operation_for(command, chosen, filters, seed)
         counts = {"added": int((~known).sum()), "updated": int((known & ~same).sum())}
@@ -152,8 +151,3 @@ def chunked(changes: Changes) -> Iterable[Changes]:
     """Changes in pieces, so that an edit holds little at a time."""
     for at in range(0, len(changes), CHUNK):
         yield changes.slice(at, at + CHUNK)
-
-
-def mask_of(ids: NDArray[np.bytes_], wanted: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    """Which of `ids` are among `wanted`."""
-    return np.isin(ids, wanted)

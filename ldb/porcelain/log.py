@@ -1,0 +1,143 @@
+"""`ldb log` and `ldb why`: where versions come from, and why an object is in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ldb.catalog import as_keys, objects_schema
+from ldb.dataset import dataset_schema
+from ldb.errors import NotFound
+from ldb.history import (
+    MapRoot,
+    Operation,
+    Version,
+    ancestors,
+    dataset_root,
+    load_commit,
+    resolve,
+)
+from ldb.ids import NO_OID, ObjectId, Oid
+from ldb.maps import lookup
+from ldb.objects.store import ObjectStore
+from ldb.porcelain.place import Place
+from ldb.refs.name import INDEX, VersionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a data object is in a map, and with which annotation."""
+
+    there: bool
+    annotation: Oid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A version in which something happened to one data object."""
+
+    version: Version
+    what: str
+    """`added`, `removed` or `annotation changed`."""
+    annotation: Oid | None
+
+
+def log(place: Place, spec: VersionSpec) -> Iterator[Version]:
+    """A version and everything it came from, newest first."""
+    return ancestors(place.instance, resolve(place.instance, spec))
+
+
+def object_log(place: Place, spec: VersionSpec, name: ObjectId) -> Iterator[Event]:
+    """The versions that changed one data object, newest first."""
+    for version in log(place, spec):
+        after = presence(place, version, name)
+        before = _before(place, version, name)
+        what = change(before, after)
+        if what:
+            yield Event(version, what, after.annotation)
+
+
+def change(before: Presence, after: Presence) -> str:
+    """What happened between two presences, in words; empty for nothing."""
+    if before.there and after.there:
+        return "annotation changed" if before.annotation != after.annotation else ""
+    return "added" if after.there else "removed" if before.there else ""
+
+
+def _before(place: Place, version: Version, name: ObjectId) -> Presence:
+    """The object as the first parent had it."""
+    if not version.commit.parents:
+        return Presence(False)
+    oid = version.commit.parents[0]
+    commit = load_commit(place.instance, oid)
+    return presence(place, Version(version.ref, commit.number, oid, commit), name)
+
+
+def presence(place: Place, version: Version, name: ObjectId) -> Presence:
+    """Whether `version` holds a data object."""
+    instance = place.instance
+    if version.ref == INDEX:
+        root, schema, field = version.commit.maps["objects"], objects_schema(instance), 1
+        keys = as_keys([name], instance.id_bytes)
+        known, fields = lookup(instance.objects, schema, root.root, keys)
+        return _presence(bool(known[0]), fields[field][0].tobytes())
+    return in_map(place, instance.objects, dataset_root(version), name)
+
+
+def in_map(place: Place, store: ObjectStore, root: MapRoot, name: ObjectId) -> Presence:
+    """Whether a dataset map holds a data object."""
+    keys = as_keys([name], place.instance.id_bytes)
+    known, fields = lookup(store, dataset_schema(place.instance), root.root, keys)
+    return _presence(bool(known[0]), fields[0][0].tobytes())
+
+
+def _presence(there: bool, raw: bytes) -> Presence:
+    return Presence(there, Oid(raw) if there and raw != NO_OID else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a data object is in a version: the operations that brought it, newest first."""
+
+    version: Version
+    """Where it was added, or its annotation changed."""
+    what: str
+    operations: tuple[Operation, ...]
+    """Usually one; more where their single effects were not kept."""
+
+
+def why(place: Place, name: ObjectId, spec: VersionSpec) -> list[Reason]:
+    """The versions and operations that made an object what it is in a version.
+
+    Raises `NotFound` where the version does not hold it.
+    """
+    version = resolve(place.instance, spec)
+    if not presence(place, version, name).there:
+        raise NotFound("data object", f"id:{name} in {version}", "`ldb log --object` shows its past")
+    reasons = []
+    for event in object_log(place, spec, name):
+        reasons.append(Reason(event.version, event.what, _responsible(place, event, name)))
+        if event.what == "added":
+            break
+    return reasons
+
+
+def _responsible(place: Place, event: Event, name: ObjectId) -> tuple[Operation, ...]:
+    """The operations of a commit that changed the object, by the maps they left behind."""
+    version = event.version
+    if version.ref == INDEX or not version.commit.operations:
+        return version.commit.operations
+    before = _before(place, version, name)
+    found: list[Operation] = []
+    unsure: list[Operation] = []
+    last = len(version.commit.operations) - 1
+    for at, operation in enumerate(version.commit.operations):
+        result = dataset_root(version) if at == last else operation.result
+        unsure.append(operation)
+        if result is None:
+            continue
+        after = in_map(place, place.instance.objects, result, name)
+        if change(before, after):
+            found += unsure
+        before, unsure = after, []
+    return tuple(found) or version.commit.operations
