@@ -23,7 +23,7 @@ from ldb.objects.model import MAX_PAYLOAD
 MAX_DEPTH = 256
 """Most containers inside one another."""
 
-MAX_CONTAINERS = 4 * 1024 * 1024
+MAX_CONTAINERS = 1024 * 1024
 """Most arrays and maps in one value: an empty one is a byte stored and 64 in memory."""
 
 
