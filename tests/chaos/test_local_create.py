@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,18 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills forked processes"
 
 PROJECT = Path(__file__).parents[2]
 PUBLISHING = {"link", "replace", "rename_new"}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Iterator[Path]:
+    """In memory where there is such a folder: what a kill does is the same there, and the
+    thousands of flushes of these tests do not wait for a busy disk."""
+    memory = "/dev/shm"
+    if not os.access(memory, os.W_OK | os.X_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="ldb-test-", dir=memory) as folder:
+        yield Path(folder)
 
 
 @dataclass(frozen=True)
@@ -94,8 +108,8 @@ def _check_works_again(trial: Trial, value: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_killed_at_every_step(tmp_path: Path, scenario: str) -> None:
-    *killed, last = _trials(tmp_path, scenario, "kill")
+def test_killed_at_every_step(base: Path, scenario: str) -> None:
+    *killed, last = _trials(base, scenario, "kill")
     left = [len(trial.temporaries()) for trial in killed]
     assert set(left) == {0, 1}
     for trial in killed:
@@ -110,10 +124,10 @@ def test_killed_at_every_step(tmp_path: Path, scenario: str) -> None:
     assert Counter(last.calls)["write"] == 1
 
 
-@pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "EROFS", "EACCES", "EDQUOT"])
+@pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "EACCES"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_failed_at_every_step(tmp_path: Path, scenario: str, fault: str) -> None:
-    *failed, _ = _trials(tmp_path, scenario, fault)
+def test_failed_at_every_step(base: Path, scenario: str, fault: str) -> None:
+    *failed, _ = _trials(base, scenario, fault)
     why = os.strerror(getattr(errno, fault))
     for trial in failed:
         failing = next(call for call in trial.calls if call.startswith("fault "))
@@ -133,9 +147,9 @@ def test_failed_at_every_step(tmp_path: Path, scenario: str, fault: str) -> None
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_order_of_calls_is_durable(tmp_path: Path, scenario: str) -> None:
+def test_order_of_calls_is_durable(base: Path, scenario: str) -> None:
     """Bytes reach the disk before the name, folders above before it, the name after it."""
-    calls = [call for call in _trials(tmp_path, scenario, "EIO")[-1].calls if call != "close"]
+    calls = [call for call in _trials(base, scenario, "EIO")[-1].calls if call != "close"]
     publishing = {
         "taken": ["refused link", "unlink"],
         "replaced": ["replace", "refused unlink"],
