@@ -26,6 +26,8 @@ except ImportError:  # not a POSIX system: the last writer wins, the file is who
 
 KNOWN = MappingProxyType(
     {
+        "core.author": "who commits, for example `Ann <ann@example.org>`",
+        "core.auto_index": "whether `add PATH` indexes files that the index does not know",
         "core.instance": "path or URL of the instance to use where nothing nearer names one",
     }
 )

@@ -1,0 +1,65 @@
+"""From what the command line finds around it to an open instance, and to a `Place`.
+
+Every command that works on an instance starts here. Which instance: docs/commands/config.md.
+Nothing is made: where there is no instance, the error says how to make one.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from typing import TYPE_CHECKING
+
+from ldb.backends.opening import open_backend
+from ldb.cli.app import App
+from ldb.errors import NotFound
+from ldb.instance import Instance, open_instance
+from ldb.settings import InstanceChoice
+from ldb.workspace import find, load_state
+
+if TYPE_CHECKING:
+    from ldb.porcelain.place import Place
+
+
+def choice_of(app: App) -> InstanceChoice | None:
+    """The instance to use, the workspace around the user considered; None: none is named."""
+    if app.instance_option or app.environ.get("LDB_DIR"):
+        return app.find_instance()  # these win, so a broken workspace does not matter
+    folder = find(str(app.cwd))
+    return app.find_instance(load_state(folder).instance_url if folder else None)
+
+
+def open_instance_of(app: App) -> Instance:
+    """The instance to use, open; raises `NotFound` saying who named it and how to make one."""
+    choice = choice_of(app)
+    if choice is None:
+        raise NotFound(
+            "LDB instance",
+            "none is named by --instance, LDB_DIR, a workspace or core.instance",
+            "make one: ldb init PATH",
+        )
+    try:
+        return open_instance(open_backend(choice.where))
+    except NotFound as error:
+        where = f"{choice.where} (named by {choice.why})"
+        raise NotFound("LDB instance", where, error.hint) from None
+
+
+def place_of(app: App) -> Place:
+    """Where a command works: instance, folder, author."""
+    from ldb.porcelain.place import Place  # numpy: commands that need no rows do without it
+
+    auto_index = app.settings.flag("core.auto_index", False)
+    return Place(open_instance_of(app), str(app.cwd), author_of(app), auto_index)
+
+
+def author_of(app: App) -> str:
+    """Who commits: `core.author`, or login name and host."""
+    return app.settings.get("core.author") or f"{_login_name()}@{socket.gethostname()}"
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a user id without a name, as in containers
+        return "unknown"
