@@ -71,10 +71,10 @@ def build(oids: Oids) -> tuple[bytes, bytes]:
 
 def _sorted_order(oids: Oids) -> NDArray[np.int64]:
     keys = heads(oids)
-    order = np.argsort(keys, kind="stable")
+    order: NDArray[np.int64] = np.argsort(keys, kind="stable")
     ranked = keys[order]
     if len(oids) and (ranked[1:] == ranked[:-1]).any():
-        return np.lexsort(oids.T[::-1])
+        order = np.lexsort(oids.T[::-1])
     return order
 
 
