@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 SAMPLE_SECONDS = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -63,16 +64,18 @@ class Cost:
 
 def measure(step: Step) -> tuple[Cost, str]:
     """Run `step` to its end; returns its cost and its stdout; raises `CommandFailed`."""
-    source = step.stdin.open("rb") if step.stdin else subprocess.DEVNULL
-    begin = time.perf_counter()
-    process = subprocess.Popen(
-        list(step.argv),
-        cwd=step.cwd,
-        env=dict(step.env),
-        stdin=source,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    with open(step.stdin or os.devnull, "rb") as source:
+        begin = time.perf_counter()
+        process = subprocess.Popen(
+            list(step.argv),
+            cwd=step.cwd,
+            env=dict(step.env),
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    assert process.stdout
+    assert process.stderr
     memory = _MemorySampler(process.pid)
     output = [_Drain(process.stdout), _Drain(process.stderr)]
     for thread in (memory, *output):
@@ -91,14 +94,14 @@ def measure(step: Step) -> tuple[Cost, str]:
 class _Drain(threading.Thread):
     """Reads a pipe to its end, so that the command never waits for us."""
 
-    def __init__(self, pipe: object) -> None:
+    def __init__(self, pipe: IO[bytes]) -> None:
         super().__init__(daemon=True)
         self._pipe = pipe
         self._data = b""
 
     def run(self) -> None:
-        assert hasattr(self._pipe, "read")
-        self._data = self._pipe.read()
+        with self._pipe:
+            self._data = self._pipe.read()
 
     def text(self) -> str:
         # A daemon left behind may hold the pipe open: what it says later is not of interest.

@@ -16,6 +16,8 @@ from datachain.func import length  # type: ignore[import-not-found, unused-ignor
 from pydantic import BaseModel  # type: ignore[import-not-found, unused-ignore]
 
 Chain = Any
+VERSIONS = Path("versions-of-all")
+"""Where each change notes the version that it made, because `diff` needs the two newest."""
 
 
 class Box(BaseModel):  # type: ignore[misc, unused-ignore]
@@ -80,11 +82,7 @@ def change(listed: str) -> Chain:
 
 def differences() -> Chain:
     """What the two newest versions of the dataset of all differ in."""
-    newest, before = sorted(
-        (v for d in dc.datasets().to_values("dataset") if d.name == "all" for v in [d.version]),
-        key=lambda text: [int(part) for part in text.split(".")],
-        reverse=True,
-    )[:2]
+    before, newest = VERSIONS.read_text().split()[-2:]
     older = dc.read_dataset("all", version=before)
     return dc.read_dataset("all", version=newest).diff(older, on="a.position")
 
@@ -109,6 +107,8 @@ def main() -> None:
         chain = dc.read_dataset("index").save("all")
     elif operation == "change":
         chain = change(*words)
+        with VERSIONS.open("a") as known:
+            known.write(f"{chain.version}\n")
     elif operation == "diff":
         chain = differences()
     elif operation == "copy":
