@@ -96,7 +96,7 @@ def record_payload(
     paths: list[dict[str, Any]],
     size: int,
     tags: list[str],
-    type: str,
+    type: str,  # noqa: A002  (the field's name)
 ) -> bytes:
     """Canonical payload from plain values; the parameters stand in the sorted order of keys.
 

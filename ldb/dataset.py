@@ -1,7 +1,8 @@
 """Datasets: a map from data object id to annotation and transform set, in versions.
 
-Format: docs/formats/catalog.md. `commit_dataset` is how a draft becomes a version: it merges with whatever others
-committed meanwhile, and reports a conflict where both changed the same object.
+Format: docs/formats/catalog.md. `commit_dataset` is how a draft becomes a version: it
+merges with whatever others committed meanwhile, and reports a conflict where both changed
+the same object.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ldb.instance import Instance
 from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import RefName
+
 
 def dataset_schema(instance: Instance) -> Schema:
     """Schema of a dataset map: id → annotation oid (zeros: none), transform set oid."""
@@ -93,9 +95,7 @@ def commit_dataset(
     return version
 
 
-def _merged(
-    instance: Instance, ref: RefName, draft: Draft, current: Version | None
-) -> MapRoot:
+def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | None) -> MapRoot:
     """The draft's root, three-way merged with `current` where that has moved on."""
     if current is None or dataset_root(current).root in (draft.base.root, draft.root.root):
         return draft.root
@@ -139,7 +139,7 @@ def count_changes(differences: Iterator[Difference]) -> DiffCounts:
     return DiffCounts(added, removed, changed)
 
 
-def oids_of(column: "np.typing.NDArray[np.uint8]") -> Sequence[Oid]:
+def oids_of(column: np.typing.NDArray[np.uint8]) -> Sequence[Oid]:
     """A column of oids, shape (n, 32), as a list."""
     raw = np.ascontiguousarray(column).tobytes()
     return [Oid(raw[at : at + 32]) for at in range(0, len(raw), 32)]

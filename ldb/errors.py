@@ -31,9 +31,7 @@ class LdbError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(
-    kind: type[LdbError], args: tuple[object, ...], state: dict[str, object]
-) -> LdbError:
+def _rebuild(kind: type[LdbError], args: tuple[object, ...], state: dict[str, object]) -> LdbError:
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(state)

@@ -21,7 +21,6 @@ from ldb.objects.model import Blob, BlobType
 from ldb.refs.name import INDEX, RefName, VersionSpec
 from ldb.refs.store import Advanced
 
-
 DATASET_MAP = "dataset"
 """Name of a dataset's only map in its commits."""
 

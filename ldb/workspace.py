@@ -38,6 +38,7 @@ FOLDER = ".ldb_workspace"
 STATE = "state"
 LOCK = "lock"
 FORMAT = 1
+NO_CHANGES = DiffCounts()
 KEPT_RESULTS = 64
 """Pending operations that keep the map right after them, for `ldb why`."""
 
@@ -64,7 +65,7 @@ class State:
     base_root: MapRoot
     root: MapRoot
     operations: tuple[Operation, ...] = ()
-    changes: DiffCounts = DiffCounts()
+    changes: DiffCounts = NO_CHANGES
     """How `root` differs from `base_root`."""
 
     @property

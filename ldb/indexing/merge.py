@@ -29,8 +29,8 @@ from ldb.catalog import (
 from ldb.ids import NO_OID, Oid
 from ldb.indexing.read import BatchResult, Problem, file_type
 from ldb.maps import Changes, Rows
-from ldb.objects.model import BlobType
 from ldb.objects.batch import BatchWriter
+from ldb.objects.model import BlobType
 
 CHUNK = 65536
 """Rows handed to a map edit at a time."""
@@ -115,9 +115,7 @@ class Gathered:
             if len(changes.rows.keys):
                 yield changes
 
-    def _chunk(
-        self, ids: NDArray[np.bytes_], groups: "_Groups", writer: BatchWriter
-    ) -> Changes:
+    def _chunk(self, ids: NDArray[np.bytes_], groups: _Groups, writer: BatchWriter) -> Changes:
         found = self.catalog.find(ids)
         first, counts = groups.of(ids)
         single = (counts == 1) & ~found.known

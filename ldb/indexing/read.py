@@ -6,7 +6,6 @@ worker writes, so the parent never sees an annotation.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -19,9 +18,9 @@ from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA, key_path, record
 from ldb.errors import BadInput
 from ldb.ids import NO_OID
 from ldb.indexing.scan import Job, Kind
+from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload
 from ldb.objects.model import MAX_PAYLOAD, BlobType
-from ldb.objects.batch import BatchWriter
 from ldb.storage.location import LOCAL
 from ldb.storage.reading import FileState, hash_file, read_bytes, settled_mtime
 
@@ -271,5 +270,5 @@ def _path(key: bytes) -> bytes:
     return key.replace(FOLDER_END, b"/", 1)[_LOCAL_BYTES:]
 
 
-def _column(values: "list[bytes]") -> NDArray[np.uint8]:
+def _column(values: list[bytes]) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, 32)

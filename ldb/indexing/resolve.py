@@ -52,7 +52,8 @@ def united(base: Record | None, ours: Record | None, theirs: Record | None) -> R
     A record removed on one side and changed on the other stays.
     """
     one, other = ours or theirs, theirs or ours
-    assert one is not None and other is not None
+    assert one is not None
+    assert other is not None
     tags = _three_way(base.tags if base else (), one.tags, other.tags)
     notes = list(other.annotations)
     notes += [oid for oid in one.annotations if oid not in notes]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ldb.backends.opening import open_backend
 from ldb.catalog import PATHS, Catalog, objects_schema
+from ldb.errors import BadInput
 from ldb.history import Commit, MapRoot, Operation, SourceUsed, Version, head, now, publish
 from ldb.indexing.merge import Gathered
 from ldb.indexing.read import BatchResult, Problem, Reader
@@ -27,6 +28,7 @@ from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX
 from ldb.storage.location import LOCAL, is_local, local_path
 
+
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
     """How to index."""
@@ -40,6 +42,8 @@ class IndexOptions:
     message: str = ""
     only_if_new: bool = False
     """Make no version where nothing new was found."""
+    stop_at_problem: bool = False
+    """Publish nothing where a file could not be indexed; raise `BadInput` naming it."""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,9 @@ def index(
         old = _roots(instance, base, writer)
         new = _edited(instance, writer, scan, gathered, old, options, progress)
     _fill(report, scan, gathered)
+    if options.stop_at_problem and report.problems:
+        first = report.problems[0]
+        raise BadInput(first.path, first.why, "nothing was indexed; without --strict the rest is")
     if options.only_if_new and new == old and base is not None:
         report.version = base
         return report
@@ -250,4 +257,3 @@ def _merged(instance: Instance, old: _Roots, new: _Roots, current: Version) -> _
 
 def _roots_of(version: Version) -> _Roots:
     return _Roots(version.commit.maps["objects"], version.commit.maps["paths"])
-

@@ -67,7 +67,7 @@ class Scan:
     """One run over the targets; `jobs` is read once, the rest is complete after that."""
 
     catalog: Catalog
-    targets: "list[Target]"
+    targets: list[Target]
     strict: bool
     report: Report
     skip: frozenset[tuple[int, int]] = frozenset()
@@ -109,17 +109,17 @@ class Scan:
                 folder = _only(read_folder(target.folder, self.report)[0], target.names)
                 yield from self._compare(folder, rows, False)
 
-    def _forget(self, rows: "Seen") -> Iterator[Job]:
+    def _forget(self, rows: Seen) -> Iterator[Job]:
         for key, at in zip(rows.keys, range(len(rows.keys))):
             yield self._gone(rows, key, at)
 
-    def _gone(self, rows: "Seen", key: bytes, at: int) -> Job:
+    def _gone(self, rows: Seen, key: bytes, at: int) -> Job:
         self.counts.gone += 1
         if rows.kinds[at] == KIND_DATA:
             self.replaced[key] = rows.id_at(at, self.catalog.instance.id_bytes)
         return Job(Kind.GONE, key)
 
-    def _compare(self, folder: Folder, old: "Seen", whole: bool) -> Iterator[Job]:
+    def _compare(self, folder: Folder, old: Seen, whole: bool) -> Iterator[Job]:
         pairing = pair(folder.names, self.strict)
         self.counts.data += len(pairing.data)
         self.counts.annotations += len(pairing.annotations)
@@ -131,7 +131,7 @@ class Scan:
         yield from self._changes(folder, keys, pairing, old, whole)
 
     def _all_unchanged(
-        self, folder: Folder, keys: list[bytes], pairing: Pairing, old: "Seen"
+        self, folder: Folder, keys: list[bytes], pairing: Pairing, old: Seen
     ) -> bool:
         if len(old.keys) != len(keys) or pairing.lone:
             return False
@@ -143,7 +143,7 @@ class Scan:
         return True
 
     def _changes(
-        self, folder: Folder, keys: list[bytes], pairing: Pairing, old: "Seen", whole: bool
+        self, folder: Folder, keys: list[bytes], pairing: Pairing, old: Seen, whole: bool
     ) -> Iterator[Job]:
         width = self.catalog.instance.id_bytes
         where = {key: at for at, key in enumerate(old.keys)}
@@ -249,7 +249,7 @@ class Seen:
         """The data object id of row `at`."""
         return self.contents[at][:width]
 
-    def extend(self, rows: "Seen", start: int, stop: int) -> None:
+    def extend(self, rows: Seen, start: int, stop: int) -> None:
         """Append rows `[start, stop)` of another."""
         self.keys += rows.keys[start:stop]
         self.sizes += rows.sizes[start:stop]
@@ -300,4 +300,3 @@ class Cursor:
             if chunk is None:
                 return taken
             self._chunk, self._at = seen_of(chunk), 0
-

@@ -61,7 +61,7 @@ class _Pool:
         for _, theirs in pipes:
             theirs.close()
 
-    def __enter__(self) -> "_Pool":
+    def __enter__(self) -> _Pool:
         return self
 
     def __exit__(self, *failed: object) -> None:
@@ -144,7 +144,7 @@ def _work(pipe: Connection, open_reader: OpenReader, inherited: list[Connection]
     except EOFError:
         # The parent is gone: nothing is wanted any more, so nothing is published.
         os._exit(1)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (raised again in the parent)
         with contextlib.suppress(OSError):
             pipe.send((-1, error))
 

@@ -40,9 +40,7 @@ def commit(place: Place, message: str = "", name: str = "", restore: bool = Fals
         if not workspace.state.dirty and (same_name or not workspace.state.root.count):
             older = before is not None and before.oid != _base_oid(workspace)
             return Committed(None, older=older and same_name, head=before)
-        version = commit_dataset(
-            place.instance, ref, _draft(workspace), message, place.author
-        )
+        version = commit_dataset(place.instance, ref, _draft(workspace), message, place.author)
         staged(folder, place.instance, ref.name, version)
         mine = version.commit.maps[DATASET_MAP].root == workspace.state.root.root
         return Committed(version, merged=not mine, head=version)
@@ -83,7 +81,8 @@ def _restore(
         return Committed(None, head=before)
 
     def make(current: Version | None) -> Commit:
-        operation = Operation(("restore", str(base)), (SourceUsed(str(base), base.oid),), time=now())
+        source = SourceUsed(str(base), base.oid)
+        operation = Operation(("restore", str(base)), (source,), time=now())
         return Commit(
             name=ref.name,
             number=0,

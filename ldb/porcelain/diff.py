@@ -50,7 +50,7 @@ class Line:
 
 
 def sides(place: Place, names: Sequence[str]) -> tuple[Side, Side]:
-    """What zero, one or two names compare: base and draft, a version and the draft, two versions."""
+    """What no name, one or two compare: base and draft, version and draft, two versions."""
     if len(names) == 2:
         pair = (_side(place, names[0]), _side(place, names[1]))
     elif place.workspace is None:
@@ -133,7 +133,7 @@ def _oid(column: Any, at: int) -> Oid | None:
     return None if raw == NO_OID else Oid(raw)
 
 
-def first_paths(catalog: Catalog, ids: "np.typing.NDArray[np.bytes_]") -> list[str]:
+def first_paths(catalog: Catalog, ids: np.typing.NDArray[np.bytes_]) -> list[str]:
     """One path for each id, empty where the index knows none."""
     paths = [""] * len(ids)
     for positions, records in scan_records(catalog, ids):

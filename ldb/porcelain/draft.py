@@ -50,9 +50,7 @@ def add(
     folder = place.need_workspace().folder
     with locked(folder):
         workspace = open_workspace(folder, place.instance)
-        chosen = select(
-            place, sources, filters, default="root", seed=seed, progress=progress
-        )
+        chosen = select(place, sources, filters, default="root", seed=seed, progress=progress)
         rows = by_id(chosen.rows)
         known, (notes, transforms) = lookup(
             workspace.store, dataset_schema(place.instance), workspace.state.root.root, rows.ids
@@ -85,9 +83,7 @@ def delete(
     with locked(folder):
         workspace = open_workspace(folder, place.instance)
         schema = dataset_schema(place.instance)
-        chosen = select(
-            place, sources, filters, default="staged", seed=seed, progress=progress
-        )
+        chosen = select(place, sources, filters, default="staged", seed=seed, progress=progress)
         rows = by_id(chosen.rows)
         known, _ = lookup(workspace.store, schema, workspace.state.root.root, rows.ids)
         changes = Changes.deletes(schema, rows.ids[known])

@@ -113,7 +113,8 @@ def why(place: Place, name: ObjectId, spec: VersionSpec) -> list[Reason]:
     """
     version = resolve(place.instance, spec)
     if not presence(place, version, name).there:
-        raise NotFound("data object", f"id:{name} in {version}", "`ldb log --object` shows its past")
+        hint = "`ldb log --object` shows its past"
+        raise NotFound("data object", f"id:{name} in {version}", hint)
     reasons = []
     for event in object_log(place, spec, name):
         reasons.append(Reason(event.version, event.what, _responsible(place, event, name)))

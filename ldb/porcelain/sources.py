@@ -124,7 +124,7 @@ def _of_objects(rows: Rows) -> Selected:
 
 
 def _workspace_rows(place: Place, text: str) -> Selected:
-    folder = os.path.normpath(os.path.join(place.cwd, os.path.expanduser(text[3:] or ".")))
+    folder = os.path.normpath(os.path.join(place.cwd, text[3:] or "."))
     if place.workspace is not None and folder == place.workspace.folder:
         return draft_rows(place, place.workspace)
     state = load_state(folder)
@@ -266,4 +266,3 @@ def _latest(catalog: Catalog, rows: Selected, start: int, end: int) -> int:
         history = decode_record(blob.payload).annotations
     ages = [history.index(note) if note in history else -1 for note in notes]
     return max(range(len(notes)), key=lambda at: ages[at])
-

@@ -133,7 +133,8 @@ class VersionSpec:
 
     def __str__(self) -> str:
         version = f".v{self.number}" if self.number else ""
-        return f"{self.ref}{version}{'~%d' % self.back if self.back else ''}"
+        back = f"~{self.back}" if self.back else ""
+        return f"{self.ref}{version}{back}"
 
 
 _SPEC = re.compile(r"(?P<name>.*?)(?:\.v(?P<number>\d+))?(?P<back>(?:~\d*)*)", re.DOTALL)

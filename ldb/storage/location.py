@@ -25,11 +25,11 @@ def to_uri(text: str, cwd: str) -> str:
         scheme = found[1].lower()
         scheme = _ALIASES.get(scheme, scheme)
         if scheme != "file":
-            return f"{scheme}://{text[found.end():].rstrip('/')}"
+            return f"{scheme}://{text[found.end() :].rstrip('/')}"
         text = text[found.end() :]
     if not text:
         raise BadInput("path", "is empty")
-    return LOCAL + os.path.normpath(os.path.join(cwd, os.path.expanduser(text)))
+    return LOCAL + os.path.normpath(os.path.join(cwd, text))
 
 
 def is_local(uri: str) -> bool:

@@ -44,7 +44,8 @@ def read_bytes(path: bytes, limit: int) -> tuple[bytes, FileState]:
         try:
             before = os.fstat(handle)
             if before.st_size > limit:
-                raise BadInput(os.fsdecode(path), f"is {before.st_size} bytes; the limit is {limit}")
+                why = f"is {before.st_size} bytes; the limit is {limit}"
+                raise BadInput(os.fsdecode(path), why)
             data = _read_all(handle, before.st_size)
             after = os.fstat(handle)
         finally:

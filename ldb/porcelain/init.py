@@ -1,0 +1,75 @@
+"""`ldb init` and QuickStart: make an instance."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ldb import instance as instances
+from ldb import settings
+from ldb.backends.base import Backend
+from ldb.backends.opening import open_backend
+from ldb.errors import BadInput, Conflict, StoreFailed
+from ldb.instance import Instance, Location, add_location
+from ldb.storage.location import LOCAL
+
+PRIVATE = "private_instance"
+READ_ADD = "read_add_storage"
+
+
+def init(place: str, object_hash: str = "md5", force: bool = False) -> Instance:
+    """Make an instance at a path or URL that is empty or not there yet.
+
+    `force` replaces an instance that is there already, with everything in it, and nothing
+    else: a folder with other files is refused all the same.
+    """
+    backend = open_backend(place)
+    if instances.exists(backend):
+        if not force:
+            raise Conflict(place, "an empty place", "an LDB instance", "`-f` replaces it")
+        _clear(backend)
+    elif _holds_something(place, backend):
+        raise BadInput(place, "is not empty", "give a new or empty folder")
+    return instances.create(backend, object_hash)
+
+
+def _holds_something(place: str, backend: Backend) -> bool:
+    if "://" not in place:
+        try:
+            return bool(os.listdir(place))
+        except FileNotFoundError:
+            return False
+        except NotADirectoryError:
+            raise BadInput(place, "is a file, not a folder") from None
+        except OSError as error:
+            raise StoreFailed(place, str(error.strerror)) from None
+    return next(iter(backend.list()), None) is not None
+
+
+def _clear(backend: Backend) -> None:
+    """Delete an instance: what makes it one goes first, so that half of it is none."""
+    backend.delete([instances.INSTANCE_KEY])
+    for folder in ("refs/", "objects/"):
+        backend.delete([entry.key for entry in backend.list(folder)])
+
+
+def quick_start(home: Path, author: str) -> Instance:
+    """Make (or open) the user's private instance with a read-add folder, and use it from now."""
+    folder = home / ".ldb" / PRIVATE
+    storage = home / ".ldb" / READ_ADD
+    backend = open_backend(str(folder))
+    made = instances.open_instance(backend) if instances.exists(backend) else None
+    instance = made or instances.create(backend)
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreFailed(storage, str(error.strerror)) from None
+    location = Location(LOCAL + str(storage), read_add=True)
+    instance.update_settings(lambda old: add_location(old, location), author)
+    config = settings.config_path(home)
+    known = settings.load(config)
+    if known.get("core.instance") is None:
+        settings.set_value(config, "core.instance", str(folder))
+    if known.get("core.auto_index") is None:
+        settings.set_value(config, "core.auto_index", "true")
+    return instance

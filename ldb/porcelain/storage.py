@@ -1,0 +1,96 @@
+"""`ldb add-storage` and `ldb storage`: the places where data objects live."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from ldb.errors import BadInput, Conflict, NotFound
+from ldb.instance import Location, Settings, add_location
+from ldb.porcelain.place import Place
+from ldb.storage.location import local_path, to_uri
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A location that was registered; `warnings` say what is odd about it."""
+
+    location: Location
+    warnings: tuple[str, ...] = ()
+
+
+def add_storage(place: Place, path: str, read_add: bool = False, force: bool = False) -> Added:
+    """Register a folder, after listing it and reading from it now.
+
+    Refused where it lies in, or around, another location (unless `force`), and where there
+    is another read-add location already.
+    """
+    location = Location(to_uri(path, place.cwd), read_add)
+    _try_out(local_path(location.url), read_add)
+    warnings = _too_wide(location.url)
+
+    def change(settings: Settings) -> Settings:
+        _check(settings, location, force)
+        return add_location(settings, location)
+
+    place.instance.update_settings(change, place.author)
+    return Added(location, tuple(warnings))
+
+
+def _try_out(path: str, writable: bool) -> None:
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    with open(entry.path, "rb") as file:
+                        file.read(1)
+                    break
+    except FileNotFoundError:
+        raise NotFound("folder", path) from None
+    except NotADirectoryError:
+        raise BadInput(path, "is a file, not a folder") from None
+    except OSError as error:
+        raise BadInput(path, f"cannot be read: {error.strerror}") from None
+    if writable and not os.access(path, os.W_OK):
+        raise BadInput(path, "cannot be written to, so it cannot be read-add")
+
+
+def _too_wide(url: str) -> list[str]:
+    path = local_path(url)
+    above = os.path.dirname(path)
+    if path == above or path == "/root" or above in ("/home", "/Users"):
+        return [f"{path} is wider than needed: register the folder that holds the data"]
+    return []
+
+
+def _check(settings: Settings, location: Location, force: bool) -> None:
+    for other in settings.locations:
+        if other.url == location.url:
+            continue
+        if location.read_add and other.read_add:
+            raise Conflict(
+                "read-add location", "one at most", other.url,
+                f"unset that one first: ldb add-storage -a false {other.url}",
+            )  # fmt: skip
+        if (other.holds(location.url) or location.holds(other.url)) and not force:
+            raise Conflict(location.url, "no overlap", f"overlaps {other.url}", "`-f` allows it")
+
+
+def del_storage(place: Place, path: str) -> Location:
+    """Forget a location; what was indexed there stays indexed. Raises `NotFound`."""
+    url = to_uri(path, place.cwd)
+    found = [each for each in place.instance.settings().locations if each.url == url]
+    if not found:
+        raise NotFound("storage location", url, "`ldb storage list` shows them")
+
+    def change(settings: Settings) -> Settings:
+        left = tuple(each for each in settings.locations if each.url != url)
+        return replace(settings, locations=left)
+
+    place.instance.update_settings(change, place.author)
+    return found[0]
+
+
+def location_of(settings: Settings, uri: str) -> Location | None:
+    """The registered location that holds a URI."""
+    return next((each for each in settings.locations if each.holds(uri)), None)

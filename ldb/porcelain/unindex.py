@@ -1,0 +1,130 @@
+"""`ldb unindex`: forget data objects that no saved dataset holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldb.catalog import PATHS, Catalog, objects_schema, path_key
+from ldb.dataset import dataset_schema
+from ldb.errors import Conflict
+from ldb.history import (
+    Commit,
+    MapRoot,
+    Operation,
+    Version,
+    dataset_root,
+    load_commit,
+    now,
+    publish,
+)
+from ldb.maps import Changes, edit, lookup
+from ldb.porcelain.place import Place
+from ldb.porcelain.sources import select
+from ldb.query.selection import FilterSpec, scan_records
+from ldb.refs.name import INDEX, RefKind
+
+
+@dataclass(frozen=True, slots=True)
+class Unindexed:
+    """How many objects were forgotten, and the version of the index without them."""
+
+    objects: int
+    version: Version | None
+    warnings: tuple[str, ...] = ()
+
+
+def unindex(
+    place: Place,
+    sources: Sequence[str],
+    filters: Sequence[FilterSpec] = (),
+    seed: int | None = None,
+    command: Sequence[str] = ("unindex",),
+) -> Unindexed:
+    """Forget objects; refused with `Conflict`, naming the datasets, where one is still held."""
+    chosen = select(place, sources, filters, default="none", seed=seed)
+    ids = np.sort(chosen.rows.ids)
+    if not len(ids):
+        return Unindexed(0, None, chosen.warnings)
+    holders = _holders(place, ids)
+    if holders:
+        raise Conflict(
+            f"{len(ids)} data object(s)",
+            "held by no dataset",
+            "held by " + ", ".join(holders[:10]),
+            "versions are for ever; objects that one holds stay indexed",
+        )
+    given = tuple((each.kind, each.value) for each in filters)
+    operation = Operation(
+        tuple(command), chosen.used[:100], given, {"removed_objects": len(ids)}, now()
+    )
+
+    def make(current: Version | None) -> Commit:
+        return _without(place, current, ids, operation)
+
+    version = publish(place.instance, INDEX, make)
+    return Unindexed(len(ids), version, chosen.warnings)
+
+
+def _holders(place: Place, ids: NDArray[np.bytes_]) -> list[str]:
+    """Dataset versions, deleted datasets' too, that hold any of the ids."""
+    instance, holders = place.instance, []
+    checked: dict[bytes, bool] = {}
+    for name in instance.refs.names(RefKind.DATASET):
+        for ref in instance.refs.history(name):
+            if ref.target is None:
+                continue
+            root = dataset_root(
+                Version(name, ref.number, ref.target, load_commit(instance, ref.target))
+            ).root
+            if root not in checked:
+                known, _ = lookup(instance.objects, dataset_schema(instance), root, ids)
+                checked[root] = bool(known.any())
+            if checked[root]:
+                holders.append(str(ref))
+                break
+    return holders
+
+
+def _without(
+    place: Place, current: Version | None, ids: NDArray[np.bytes_], operation: Operation
+) -> Commit:
+    assert current is not None, "objects were found in the index, so it has a version"
+    instance = place.instance
+    catalog = Catalog(instance, current)
+    keys = _path_keys(catalog, ids)
+    schema = objects_schema(instance)
+    maps = current.commit.maps
+    with instance.objects.writer() as writer:
+        objects = edit(writer, writer, schema, maps["objects"].root, [Changes.deletes(schema, ids)])
+        paths = edit(
+            writer, writer, PATHS, maps["paths"].root,
+            [Changes.deletes(PATHS, PATHS.column(keys))] if keys else [],
+        )  # fmt: skip
+    return Commit(
+        name=INDEX.name,
+        number=0,
+        maps={
+            "objects": MapRoot(objects.oid, objects.count),
+            "paths": MapRoot(paths.oid, paths.count),
+        },
+        parents=(current.oid,),
+        operations=(operation,),
+        author=place.author,
+        time=now(),
+    )
+
+
+def _path_keys(catalog: Catalog, ids: NDArray[np.bytes_]) -> list[bytes]:
+    """Keys of the objects' paths and of the annotations beside them."""
+    keys: set[bytes] = set()
+    for _, records in scan_records(catalog, ids):
+        for record in records:
+            for seen in record.paths:
+                key = path_key(seen.path.encode())
+                stem, dot, end = key.rpartition(b".")
+                keys.update((key, (stem if dot and b"/" not in end else key) + b".json"))
+    return sorted(keys)
