@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import md5
 from pathlib import Path
 
 from bench.generate import CHANGES, DataSet
@@ -36,30 +36,27 @@ class MapFigures:
     parent_mb: float
 
 
-def object_ids(rows: int) -> Iterator[str]:
-    """`rows` ids in ascending order: a running number on top, noise below."""
-    noise = random.Random(rows)
-    width = (1 << 128) // rows
-    return (f"{row * width + noise.getrandbits(64):032x}" for row in range(rows))
+def object_id(row: int, rows: int) -> str:
+    """The id of one row: ascending with the row, and as random as a hash within its share."""
+    share = (1 << 128) // rows
+    noise = int.from_bytes(md5(row.to_bytes(8, "big")).digest(), "big")
+    return f"{row * share + noise % share:032x}"
 
 
 def write_rows(path: Path, rows: int) -> None:
     """The stdin of `mk-map`: id, annotation oid, transform set, by tabs, one row a line."""
-    noise = random.Random(-rows)
+    noise = random.Random(rows)
     with path.open("w") as out:
-        lines: list[str] = []
-        for object_id in object_ids(rows):
-            lines.append(f"{object_id}\t{noise.randbytes(32).hex()}\t{'0' * 64}\n")
-            if len(lines) == CHUNK:
-                out.writelines(lines)
-                lines.clear()
-        out.writelines(lines)
+        for start in range(0, rows, CHUNK):
+            out.writelines(
+                f"{object_id(row, rows)}\t{noise.randbytes(32).hex()}\t{'0' * 64}\n"
+                for row in range(start, min(start + CHUNK, rows))
+            )
 
 
 def chosen_ids(rows: int, turn: int) -> list[str]:
     """The `CHANGES` ids of one turn, spread over the map; every turn has others."""
-    wanted = {k * rows // CHANGES + turn for k in range(CHANGES)}
-    return [text for row, text in enumerate(object_ids(rows)) if row in wanted]
+    return [object_id(k * rows // CHANGES + turn, rows) for k in range(CHANGES)]
 
 
 def measure_map(rows: int, work: Path, runs: int) -> MapFigures:
