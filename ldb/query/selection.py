@@ -22,7 +22,8 @@ from ldb.objects.codec import decode
 from ldb.objects.model import BlobType
 from ldb.progress import SILENT, Progress
 from ldb.query.filters import Filter
-from ldb.query.parse import parse
+from ldb.query.keys import explain_unknown_keys
+from ldb.query.parse import Expression, parse
 from ldb.query.rowwise import compile_query
 
 
@@ -125,6 +126,7 @@ class _Context:
 
 
 _Step = Callable[[_Context, Selected], Selected]
+Missing = Literal["skip", "null"]
 
 
 def scan_annotations(
@@ -153,27 +155,54 @@ def scan_records(
         yield where[positions], records
 
 
-def _query(spec: FilterSpec, missing: Literal["skip", "null"]) -> _Step:
+def _query(spec: FilterSpec, missing: Missing) -> _Step:
     expression = parse(spec.value, f"--{spec.kind}")
     query = compile_query(expression, missing)
 
     def step(context: _Context, rows: Selected) -> Selected:
         filter_ = Filter(query)
         names = _Names(rows.ids)
+        keys = KnownKeys()
         mask = np.zeros(len(rows), np.bool_)
         context.progress.start(f"--{spec.kind}", len(rows))
         for positions, values in scan_annotations(context.catalog.instance, rows.annotations):
-            if missing == "skip":
-                keep = [value is not None for value in values]
-                if not all(keep):
-                    positions = positions[np.array(keep)]
-                    values = [value for value in values if value is not None]
-            mask[positions] = filter_.matches_many(values, names.at(positions))
             context.progress.advance(len(values))
+            if missing == "skip" and None in values:
+                # An object without an annotation lacks every key there is.
+                keep = [at for at, value in enumerate(values) if value is not None]
+                positions, values = positions[keep], [values[at] for at in keep]
+            mask[positions] = filter_.matches_many(values, names.at(positions))
+            keys.see(values)
         _warn(context.warnings, spec, filter_)
+        if not mask.any():
+            context.warnings.messages += keys.unknown(expression)
         return rows.take(mask)
 
     return step
+
+
+class KnownKeys:
+    """Top-level keys of the first annotations of a run, to tell a misspelt one by."""
+
+    ENOUGH = 5000
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+        self._seen = 0
+
+    def see(self, values: Sequence[Any]) -> None:
+        """Take note of some values' keys."""
+        if self._seen < self.ENOUGH:
+            for value in values[: self.ENOUGH - self._seen]:
+                if isinstance(value, dict):
+                    self._keys.update(value)
+            self._seen += len(values)
+
+    def unknown(self, expression: Expression) -> list[str]:
+        """A line for every key the expression names and no annotation has."""
+        if not self._keys or not expression.roots:
+            return []
+        return explain_unknown_keys(expression.roots, expression.bare_words, self._keys)
 
 
 class _Names:

@@ -1,0 +1,170 @@
+"""`ldb list` and `ldb eval`: rows, counts and values of a selection.
+
+Rows come in pieces, so that a million of them never stand in memory at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ldb.catalog import Record, key_bytes, record_view
+from ldb.ids import NO_OID, ObjectId, Oid
+from ldb.porcelain.place import Place
+from ldb.query.filters import Failure, Projector
+from ldb.query.parse import parse
+from ldb.query.rowwise import compile_query
+from ldb.query.selection import FilterSpec, Selected, scan_annotations, scan_records, shown
+
+PIECE = 200_000
+"""Rows held at a time: each piece reads the blocks of the packs anew."""
+
+ShowKind = Literal["query", "jquery", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """One data object as `list` shows it."""
+
+    id: ObjectId
+    annotation: Oid | None
+    version: int
+    """Which of the object's annotations this is, from 1; 0: none, or not known."""
+    path: str
+    size: int
+    type: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Numbers of a selection."""
+
+    objects: int
+    annotated: int
+
+
+def summary(rows: Selected) -> Summary:
+    """How many objects there are, and how many have an annotation."""
+    return Summary(len(rows), int(rows.annotations.any(axis=1).sum()))
+
+
+def list_rows(place: Place, rows: Selected) -> Iterator[ListRow]:
+    """Every row, in the order of the selection."""
+    for piece in _pieces(rows):
+        records: list[Record | None] = [None] * len(piece)
+        for positions, found in scan_records(place.catalog, piece.ids):
+            for at, record in zip(positions.tolist(), found):
+                records[at] = record
+        notes = piece.annotations.tobytes()
+        for at, (raw, record) in enumerate(zip(key_bytes(piece.ids), records)):
+            note = notes[at * 32 : at * 32 + 32]
+            yield _list_row(raw, record, None if note == NO_OID else Oid(note))
+
+
+def _list_row(raw: bytes, record: Record | None, note: Oid | None) -> ListRow:
+    if record is None:
+        return ListRow(ObjectId(raw), note, 0, "", 0, "", ())
+    version = record.annotations.index(note) + 1 if note in record.annotations else 0
+    path = shown(record.paths[0].path) if record.paths else ""
+    return ListRow(ObjectId(raw), note, version, path, record.size, record.type, record.tags)
+
+
+def _pieces(rows: Selected) -> Iterator[Selected]:
+    for at in range(0, len(rows), PIECE):
+        yield rows.take(np.arange(at, min(at + PIECE, len(rows))))
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """An expression whose value is to be shown for each object."""
+
+    kind: ShowKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Values of one object, one for each thing shown."""
+
+    id: ObjectId
+    values: tuple[Any, ...]
+
+
+def shows_of(
+    filters: Sequence[FilterSpec],
+) -> tuple[tuple[FilterSpec, ...], tuple[Show, ...]]:
+    """Split filters into those that filter and those that `eval` shows instead.
+
+    The last annotation query and the last `--file` are shown when nothing but the other
+    follows them.
+    """
+    left = list(filters)
+    shows: list[Show] = []
+    while left:
+        kind = left[-1].kind
+        taken = {"file" if show.kind == "file" else "annotation" for show in shows}
+        family = "file" if kind == "file" else "annotation"
+        if kind not in ("query", "jquery", "file") or family in taken:
+            break
+        shows.insert(0, Show(kind, left.pop().value))
+    return tuple(left), tuple(shows)
+
+
+class Evaluation:
+    """Values of a selection; afterwards `failures` tells what could not be evaluated."""
+
+    def __init__(self, place: Place, rows: Selected, shows: Sequence[Show]) -> None:
+        self._place = place
+        self._rows = rows
+        self._shows = [(show, _projector(show)) for show in shows]
+
+    def __iter__(self) -> Iterator[Evaluated]:
+        for piece in _pieces(self._rows):
+            yield from self._piece(piece)
+
+    def failures(self) -> Iterator[tuple[Show, Failure, int]]:
+        """What failed: the first of each expression, and how many there were."""
+        for show, projector in self._shows:
+            if projector is not None and projector.first_failure is not None:
+                yield show, projector.first_failure, projector.failures
+
+    def _piece(self, piece: Selected) -> Iterator[Evaluated]:
+        names = [ObjectId(raw) for raw in key_bytes(piece.ids)]
+        columns = [self._column(piece, names, show, each) for show, each in self._shows]
+        for at, name in enumerate(names):
+            yield Evaluated(name, tuple(column[at] for column in columns))
+
+    def _column(
+        self, piece: Selected, names: list[ObjectId], show: Show, projector: Projector | None
+    ) -> list[Any]:
+        column: list[Any] = [None] * len(piece)
+        for positions, values in self._values(piece, names, show):
+            places = positions.tolist()
+            called = [f"id:{names[at]}" for at in places]
+            results = values if projector is None else projector.values(values, called)
+            for at, result in zip(places, results):
+                column[at] = result
+        return column
+
+    def _values(
+        self, piece: Selected, names: list[ObjectId], show: Show
+    ) -> Iterator[tuple[Any, list[Any]]]:
+        if show.kind != "file":
+            yield from scan_annotations(self._place.instance, piece.annotations)
+            return
+        for positions, records in scan_records(self._place.catalog, piece.ids):
+            places = positions.tolist()
+            yield positions, [record_view(names[at], each) for at, each in zip(places, records)]
+
+
+def _projector(show: Show) -> Projector | None:
+    """How to get the value; None: the whole annotation or record."""
+    if not show.text:
+        return None
+    where = {"query": "--show", "jquery": "--jshow", "file": "--file-show"}[show.kind]
+    missing: Literal["skip", "null"] = "skip" if show.kind == "query" else "null"
+    return Projector(compile_query(parse(show.text, where), missing))
