@@ -128,7 +128,8 @@ def path_key(uri: bytes) -> bytes:
 
 def key_path(key: bytes) -> bytes:
     """The URI that `path_key` spelt as `key`."""
-    return key.replace(FOLDER_END, b"/", 1)
+    folder, _, name = key.rpartition(b"/")  # the last: a folder's own name may begin with \x01
+    return folder + b"/" + name[1:]
 
 
 def decode_record(payload: bytes) -> Record:

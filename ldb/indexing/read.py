@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA, key_path, record_payload
+from ldb.catalog import KIND_ANNOTATION, KIND_DATA, key_path, record_payload
 from ldb.errors import BadInput
 from ldb.ids import NO_OID
 from ldb.indexing.scan import Job, Kind
@@ -267,7 +267,7 @@ def file_type(uri: bytes) -> str:
 
 
 def _path(key: bytes) -> bytes:
-    return key.replace(FOLDER_END, b"/", 1)[_LOCAL_BYTES:]
+    return key_path(key)[_LOCAL_BYTES:]
 
 
 def _column(values: list[bytes]) -> NDArray[np.uint8]:
