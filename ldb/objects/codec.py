@@ -9,6 +9,7 @@ Everything raised on purpose is `BadInput`; memory and depth are bounded whateve
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from math import isfinite
@@ -253,10 +254,10 @@ def _reason(error: Exception) -> str:
 
 # What is wrong with a JSON text, and where. Slow and only for errors.
 
-_BYTE = re.compile(r" \(byte (\d+)\)$")
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _BRACKETS = re.compile(rb"[\[{]")
+_CONSTANTS = re.compile(_STRING + rb"|(NaN|-?Infinity)", re.DOTALL)
 _NUMBERS = re.compile(_STRING + rb"|(-?\d+)(\.\d+)?([eE][+-]?\d+)?", re.DOTALL)
 _ESCAPES = re.compile(rb"\\(?:u([0-9a-fA-F]{4})(?:\\u([0-9a-fA-F]{4}))?|.)", re.DOTALL)
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0")
@@ -282,22 +283,23 @@ def _bad_json(body: bytes, where: object, error: ValueError) -> BadInput:
         return BadInput(where, "not UTF-8 (UTF-16 or binary?)", "save the file as UTF-8")
     if isinstance(error, UnicodeDecodeError):
         return _at(body, _first_bad_byte(body), where, "not UTF-8")
-    message = str(error)
-    if "out of range" in message:
+    if "out of range" in str(error):
         return _big_number(body, where)
+    try:
+        json.loads(body)  # names the place exactly where msgspec is sometimes off by one
+    except json.JSONDecodeError as exact:
+        why = exact.msg[:1].lower() + exact.msg[1:]
+        place = f"(line {exact.lineno}, column {exact.colno})"
+        return BadInput(where, f"bad JSON: {why} {place}")
+    except (ValueError, RecursionError):
+        return BadInput(where, f"bad JSON: {error}")
     half = _half_surrogate(body)
-    if half is not None and ("surrogate" in message or "truncated" in message):
+    if half is not None:
         return _at(body, half, where, "half of a surrogate pair")
-    if body.startswith((b"NaN", b"Infinity", b"-Infinity")):
-        message = "JSON has no NaN or Infinity (byte 0)"
-    found = _BYTE.search(message)
-    if not found:
-        return _at(body, len(body.rstrip()), where, "bad JSON: it ends too early")
-    position = int(found[1])
-    why = message[: found.start()].replace("JSON is malformed", "bad JSON")
-    if body[position : position + 3] in (b"NaN", b"Inf"):
-        why = "bad JSON: NaN and Infinity are not JSON"
-    return _at(body, position, where, why)
+    for found in _CONSTANTS.finditer(body):
+        if found[1]:
+            return _at(body, found.start(), where, "bad JSON: NaN and Infinity are not JSON")
+    return BadInput(where, f"bad JSON: {error}")
 
 
 def _first_bad_byte(body: bytes) -> int:
