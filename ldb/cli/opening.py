@@ -1,7 +1,8 @@
 """From what the command line finds around it to an open instance, and to a `Place`.
 
 Every command that works on an instance starts here. Which instance: docs/commands/config.md.
-Nothing is made: where there is no instance, the error says how to make one.
+Where none is named, commands that a newcomer tries first make a private one (QuickStart);
+where one is named and is not there, nothing is made and the error says how to make it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import getpass
 import socket
 from typing import TYPE_CHECKING
 
+import click
+
+from ldb import settings
 from ldb.backends.opening import open_backend
 from ldb.cli.app import App
 from ldb.errors import NotFound
@@ -45,12 +49,30 @@ def open_instance_of(app: App) -> Instance:
         raise NotFound("LDB instance", where, error.hint) from None
 
 
-def place_of(app: App) -> Place:
-    """Where a command works: instance, folder, author."""
+def place_of(app: App, quick_start: bool = False) -> Place:
+    """Where a command works: instance, folder, author.
+
+    With `quick_start`, where nothing names an instance, the user's private one is made and
+    used from now on.
+    """
     from ldb.porcelain.place import Place  # numpy: commands that need no rows do without it
 
-    auto_index = app.settings.flag("core.auto_index", False)
-    return Place(open_instance_of(app), str(app.cwd), author_of(app), auto_index)
+    if quick_start and choice_of(app) is None:
+        instance = _make_private(app)
+        found = settings.load(app.config_path)  # which has just been written
+    else:
+        instance, found = open_instance_of(app), app.settings
+    return Place(instance, str(app.cwd), author_of(app), found.flag("core.auto_index", False))
+
+
+def _make_private(app: App) -> Instance:
+    from ldb.porcelain.init import quick_start
+
+    instance = quick_start(app.home, author_of(app))
+    context = click.get_current_context(silent=True)
+    if context is None or not context.params.get("quiet"):
+        click.echo(f"using your private instance, {instance.url}", err=True)
+    return instance
 
 
 def author_of(app: App) -> str:

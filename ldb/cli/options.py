@@ -47,7 +47,8 @@ def _regex(text: str) -> str:
     return text
 
 
-def _tags(text: str) -> tuple[str, ...]:
+def tag_list(text: str) -> tuple[str, ...]:
+    """The type of options that take tags: `a,b`."""
     tags = tuple(tag.strip() for tag in text.split(","))
     if not all(tags):
         raise click.BadParameter(f"{text!r} has an empty tag; tags look like a,b")
@@ -78,11 +79,11 @@ _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
         "help": "Some path of the object matches (regular expression, searched).",
     }),
     ("--tag", {
-        "type": _tags, "metavar": "A,B",
+        "type": tag_list, "metavar": "A,B",
         "help": "Has at least one of these tags.",
     }),
     ("--no-tag", {
-        "type": _tags, "metavar": "A,B",
+        "type": tag_list, "metavar": "A,B",
         "help": "Lacks at least one of these tags.",
     }),
     ("--limit", {

@@ -104,6 +104,15 @@ class Output:
         click.echo(text, err=True)
 
 
+def visible(text: str) -> str:
+    """A file name on one line, without what a terminal would obey: escaped as Python does."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 class Bar:
     """A `Progress` drawn on one line of a terminal."""
 

@@ -37,8 +37,12 @@ class Row(NamedTuple):
 
 
 TABLE = (
+    Row("init", SETUP, "Make an instance."),
+    Row("add-storage", SETUP, "Register a place where data objects live."),
+    Row("storage", SETUP, "Show and forget storage locations."),
     Row("config", SETUP, "Show and change your settings."),
     Row("completion", SETUP, "Print the tab completion script of a shell."),
+    Row("index", INDEX, "Index data where it lies."),
 )
 
 ROWS = {row.name: row for row in TABLE}

@@ -19,8 +19,9 @@ from ldb.objects.codec import decode
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 from ldb.porcelain.place import Place
-from ldb.query.selection import scan_records, shown
+from ldb.query.selection import scan_records
 from ldb.refs.name import INDEX, parse_version
+from ldb.storage.location import shown
 
 Sign = Literal["+", "-", "~"]
 BATCH = 4096

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ldb.errors import BadInput, NotFound
-from ldb.formats.pairs import STRICT, format_named, pair
-from ldb.history import Commit, Operation, Version, now, publish
+from ldb.formats.pairs import AUTO, STRICT, format_named, pair
+from ldb.history import Commit, Operation, SourceUsed, Version, now, publish, resolve
 from ldb.indexing.read import Problem
 from ldb.indexing.run import IndexOptions, IndexReport
 from ldb.indexing.run import index as run_index
@@ -21,7 +21,7 @@ from ldb.indexing.scan import targets_of
 from ldb.porcelain.place import Place
 from ldb.porcelain.storage import location_of
 from ldb.progress import SILENT, Progress
-from ldb.refs.name import INDEX
+from ldb.refs.name import INDEX, VersionSpec
 from ldb.storage.importing import import_file
 from ldb.storage.listing import Folder, Report, read_folder, walk
 from ldb.storage.location import is_glob, local_path, to_uri
@@ -55,7 +55,7 @@ def index(
     options = IndexOptions(
         strict=name == STRICT,
         tags=tuple(sorted(set(tags))),
-        command=tuple(command),
+        command=(*command, *_given(name, tags)),
         author=place.author,
         message=message,
         only_if_new=only_if_new,
@@ -64,6 +64,12 @@ def index(
     report = run_index(place.instance, targets_of(here), options, progress)
     report.problems[:0] = problems
     return Indexed(report, imported, read_add)
+
+
+def _given(format_name: str, tags: Sequence[str]) -> list[str]:
+    """The options to record with the run, so that it can be explained and run again."""
+    given = [] if format_name == AUTO else ["-m", format_name]
+    return [*given, "--add-tags", ",".join(tags)] if tags else given
 
 
 def _expand(place: Place, paths: Sequence[str]) -> list[str]:
@@ -152,16 +158,21 @@ def _import_folder(
     return copies
 
 
-def restore_index(place: Place, version: Version) -> Version:
+def restore_index(place: Place, spec: VersionSpec, message: str = "") -> Version:
     """Undo runs: make an earlier version of the index the newest again."""
+    if spec.ref != INDEX:
+        raise BadInput(spec, "is no version of the index", "those look like ds:root.v3")
+    version = resolve(place.instance, spec)
+    used = SourceUsed(str(version), version.oid)
+    operation = Operation(("index", "--restore", str(version)), (used,), time=now())
 
     def make(newest: Version | None) -> Commit:
         return replace(
             version.commit,
             parents=(newest.oid,) if newest else (),
-            operations=(Operation(("index", "--restore", str(version)), time=now()),),
+            operations=(operation,),
             author=place.author,
-            message=f"Restore {version}",
+            message=message or f"Restore {version}",
             time=now(),
         )
 

@@ -33,6 +33,15 @@ def init(place: str, object_hash: str = "md5", force: bool = False) -> Instance:
     return instances.create(backend, object_hash)
 
 
+def remember(home: Path, url: str) -> bool:
+    """Write the user's first settings, naming this instance; False where there are some."""
+    path = settings.config_path(home)
+    if path.exists():
+        return False
+    settings.set_value(path, "core.instance", url)
+    return True
+
+
 def _holds_something(place: str, backend: Backend) -> bool:
     if "://" not in place:
         try:

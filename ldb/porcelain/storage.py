@@ -19,22 +19,28 @@ class Added:
     warnings: tuple[str, ...] = ()
 
 
-def add_storage(place: Place, path: str, read_add: bool = False, force: bool = False) -> Added:
+def add_storage(
+    place: Place, path: str, read_add: bool | None = None, force: bool = False
+) -> Added:
     """Register a folder, after listing it and reading from it now.
 
-    Refused where it lies in, or around, another location (unless `force`), and where there
-    is another read-add location already.
+    `read_add` None leaves a known location as it is. Refused where it lies in, or around,
+    another location (unless `force`), and where there is another read-add location already.
     """
-    location = Location(to_uri(path, place.cwd), read_add)
-    _try_out(local_path(location.url), read_add)
-    warnings = _too_wide(location.url)
+    url = to_uri(path, place.cwd)
+    _try_out(local_path(url), bool(read_add))
 
     def change(settings: Settings) -> Settings:
+        location = Location(url, _is_read_add(settings, url) if read_add is None else read_add)
         _check(settings, location, force)
         return add_location(settings, location)
 
-    place.instance.update_settings(change, place.author)
-    return Added(location, tuple(warnings))
+    settings = place.instance.update_settings(change, place.author)
+    return Added(Location(url, _is_read_add(settings, url)), tuple(_too_wide(url)))
+
+
+def _is_read_add(settings: Settings, url: str) -> bool:
+    return any(each.read_add for each in settings.locations if each.url == url)
 
 
 def _try_out(path: str, writable: bool) -> None:

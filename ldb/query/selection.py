@@ -25,6 +25,7 @@ from ldb.query.filters import Filter
 from ldb.query.keys import explain_unknown_keys
 from ldb.query.parse import Expression, parse
 from ldb.query.rowwise import compile_query
+from ldb.storage.location import shown as shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,11 +273,6 @@ def _path(spec: FilterSpec) -> _Step:
     except re.error as error:
         raise BadInput("--path", f"{spec.value!r} is not a regular expression: {error}") from None
     return _records(spec, lambda record: any(search(shown(seen.path)) for seen in record.paths))
-
-
-def shown(uri: str) -> str:
-    """A URI as users write it: local ones as plain paths."""
-    return uri[len("file://") :] if uri.startswith("file://") else uri
 
 
 def _tag(spec: FilterSpec) -> _Step:

@@ -44,6 +44,11 @@ def local_path(uri: str) -> str:
     return uri[len(LOCAL) :]
 
 
+def shown(uri: str) -> str:
+    """A URI as users write it: local ones as plain paths."""
+    return uri[len(LOCAL) :] if is_local(uri) else uri
+
+
 def is_glob(text: str) -> bool:
     """Whether a path holds a wildcard."""
     return bool(_GLOB.search(text))

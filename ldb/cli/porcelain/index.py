@@ -1,0 +1,119 @@
+"""`ldb index`: index data where it lies. docs/commands/index.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ldb.cli.app import App, pass_app
+from ldb.cli.opening import place_of
+from ldb.cli.options import output_options, tag_list
+from ldb.cli.output import Output, visible
+from ldb.cli.parsing import Command
+from ldb.formats.pairs import NAMES
+from ldb.porcelain.index import Indexed, index, restore_index
+from ldb.refs.name import parse_version
+
+FAILED = 1
+
+
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, metavar="PATH…")
+@click.option(
+    "-m",
+    "--format",
+    "format_",
+    type=click.Choice(list(NAMES)),
+    default="auto",
+    show_default=True,
+    help="How data files and annotations lie together.",
+)
+@click.option(
+    "--add-tags", "tags", type=tag_list, metavar="A,B", help="Give every data object these tags."
+)
+@click.option("--strict", is_flag=True, help="Index nothing where there is any problem.")
+@click.option("--message", default="", metavar="TEXT", help="Why, for `ldb log ds:root`.")
+@click.option(
+    "--restore", metavar="ds:root.vN", help="Make an earlier version of the index the newest."
+)
+@output_options(json=True)
+@pass_app
+def command(
+    app: App,
+    paths: tuple[str, ...],
+    format_: str,
+    tags: tuple[str, ...] | None,
+    strict: bool,
+    message: str,
+    restore: str | None,
+    out: Output,
+) -> int | None:
+    """Index folders, files or globs: read what is new or changed since the last time.
+
+    `a.jpg` has its annotation in `a.json` beside it. Hidden files are left out. What cannot
+    be indexed is reported and the rest goes on; the exit code is then 1. Every run makes a
+    new version of the index, ds:root.
+
+    \b
+    Examples:
+      ldb index /data/images
+      ldb index -m strict --add-tags 2024,winter /data/images/winter
+      ldb index '/data/images/*/cam1/*.jpg'
+      ldb index --restore ds:root.v3     # undo the runs after it
+    """
+    if (restore is None) == (not paths):
+        raise click.UsageError("name something to index, or --restore a version (not both)")
+    place = place_of(app, quick_start=True)
+    if restore is not None:
+        version = restore_index(place, parse_version(restore), message)
+        out.say(f"{version} is {restore} again: {version.commit.maps['objects'].count:,} objects")
+        return None
+    done = index(
+        place,
+        paths,
+        format=format_,
+        tags=tags or (),
+        strict=strict,
+        message=message,
+        progress=out.progress(),
+    )
+    _tell(done, out)
+    return FAILED if done.report.problems else None
+
+
+def _tell(done: Indexed, out: Output) -> None:
+    report = done.report
+    for problem in report.problems:
+        out.warn(f"{visible(problem.path)}: {problem.why}")
+    if out.as_json:
+        out.json(_value(done))
+        return
+    if done.imported:
+        out.say(f"copied {done.imported:,} files to {done.read_add} and indexed there")
+    if report.lone:
+        out.detail(f"{report.lone:,} files without their other half were left out")
+    out.say(
+        f"data objects: {report.found_objects:,} found, {report.new_objects:,} new\n"
+        f"annotations:  {report.found_annotations:,} found, {report.new_annotations:,} new\n"
+        f"paths:        {report.new_paths:,} new, {report.gone_paths:,} gone"
+    )
+    if report.version is not None:
+        total = report.version.commit.maps["objects"].count
+        out.say(f"{report.version}: {total:,} data objects in all")
+    if report.problems:
+        out.warn(f"{len(report.problems):,} files could not be indexed; see above")
+
+
+def _value(done: Indexed) -> dict[str, Any]:
+    report = done.report
+    return {
+        "version": str(report.version),
+        "data_objects": {"found": report.found_objects, "new": report.new_objects},
+        "annotations": {"found": report.found_annotations, "new": report.new_annotations},
+        "paths": {"new": report.new_paths, "gone": report.gone_paths},
+        "updated": report.updated_objects,
+        "left_out": report.lone,
+        "imported": done.imported,
+        "problems": [{"path": each.path, "why": each.why} for each in report.problems],
+    }

@@ -1,0 +1,44 @@
+"""`ldb init`: make an instance. docs/commands/init.md."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from ldb.cli.app import App, pass_app
+from ldb.cli.options import output_options
+from ldb.cli.output import Output
+from ldb.cli.parsing import Command
+from ldb.ids import HASH_BYTES
+from ldb.porcelain.init import init, remember
+
+
+@click.command(cls=Command)
+@click.argument("place", metavar="PATH")
+@click.option("-f", "--force", is_flag=True, help="Replace the instance that is there already.")
+@click.option(
+    "--object-hash",
+    type=click.Choice(list(HASH_BYTES)),
+    default="md5",
+    show_default=True,
+    help="What names data objects: md5 as DVC and buckets do, or sha256.",
+)
+@output_options()
+@pass_app
+def command(app: App, place: str, force: bool, object_hash: str, out: Output) -> None:
+    """Make an LDB instance in a new or empty folder.
+
+    Where you have no ~/.ldb/config yet, one is written that names the new instance.
+
+    \b
+    Examples:
+      ldb init /data/team/ldb
+      ldb init --object-hash sha256 instance
+      ldb init -f /data/team/ldb         # replaces all that was in it
+    """
+    where = place if "://" in place else os.path.normpath(os.path.join(app.cwd, place))
+    instance = init(where, object_hash, force)
+    out.say(f"made an LDB instance in {instance.url}")
+    if remember(app.home, instance.url):
+        out.say(f"{app.config_path} names it as the one to use")

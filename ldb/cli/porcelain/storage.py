@@ -1,0 +1,52 @@
+"""`ldb storage`: the registered storage locations. docs/commands/storage.md."""
+
+from __future__ import annotations
+
+import click
+
+from ldb.cli.app import App, pass_app
+from ldb.cli.opening import open_instance_of, place_of
+from ldb.cli.options import output_options
+from ldb.cli.output import Output
+from ldb.cli.parsing import Group
+from ldb.porcelain.storage import del_storage
+from ldb.storage.location import shown
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """Show and forget storage locations; `ldb add-storage` registers them.
+
+    \b
+    Examples:
+      ldb storage list
+      ldb storage del /data/incoming
+    """
+
+
+@command.command("list")
+@output_options(json=True)
+@pass_app
+def list_(app: App, out: Output) -> None:
+    """Print the registered locations.
+
+    One a line; read-add ones are marked.
+    """
+    locations = open_instance_of(app).settings().locations
+    if out.as_json:
+        out.json([{"url": each.url, "read_add": each.read_add} for each in locations])
+        return
+    out.table((shown(each.url), "read-add" if each.read_add else "") for each in locations)
+
+
+@command.command("del")
+@click.argument("path")
+@output_options()
+@pass_app
+def del_(app: App, path: str, out: Output) -> None:
+    """Forget the location PATH.
+
+    What was indexed there stays indexed, and its files stay where they are.
+    """
+    location = del_storage(place_of(app), path)
+    out.say(f"{shown(location.url)} is no storage location any more")
