@@ -8,6 +8,7 @@ do so with `--strict` only, because figures of a busy machine are no proof.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import sys
@@ -121,6 +122,20 @@ def main(argv: Sequence[str]) -> int:
     if not sizes and not arguments.maps:
         sizes = [parse_size(text) for text in ("1k", "10k", "100k")]
     chosen, plan = _chosen(arguments.tools), _plan(arguments)
+    _work().mkdir(parents=True, exist_ok=True)
+    lock = (_work() / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"another bench runs in {_work()}; wait, or set BENCH_WORK", file=sys.stderr)
+        return 1
+    with lock:
+        return _bench(sizes, chosen, plan, arguments)
+
+
+def _bench(
+    sizes: list[int], chosen: list[type[Tool]], plan: Plan, arguments: argparse.Namespace
+) -> int:
     results, versions, absent = _run_files(sizes, chosen, _caps(arguments.cap), plan)
     maps = _run_maps([parse_size(text) for text in arguments.maps], plan.runs, absent)
     report = reporting.Report(Figures(results), sizes, versions, absent, maps, plan.runs)

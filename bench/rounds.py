@@ -35,6 +35,7 @@ class Result:
     failure: str = ""
     mismatch: str = ""
     new_bytes: int | None = None
+    """Of the turn that added most: what is stored already is not stored again."""
     stored_bytes: int | None = None
     stored_files: int | None = None
 
@@ -153,7 +154,7 @@ def _note_stored(tool: Tool, before: tuple[int, int], result: Result) -> None:
     if tool.state() is None:
         return
     result.stored_bytes, result.stored_files = _stored(tool)
-    result.new_bytes = result.stored_bytes - before[0]
+    result.new_bytes = max(result.stored_bytes - before[0], result.new_bytes or 0)
 
 
 class Figures:

@@ -116,11 +116,25 @@ class Ldb(Tool):
         return Work([self.call("list", "ds:root")], _object_lines)
 
     def commit_query(self, turn: int) -> Work:
+        self._as_indexed()
         return self._build(f"cats{turn}", "--query", BY_NAME["string"].jmespath)
 
     def commit_all(self, turn: int) -> Work:
+        self._as_indexed()
         self.dataset, self.saved = f"all{turn}", 1
         return self._build(self.dataset)
+
+    def _as_indexed(self) -> None:
+        """Go back to the instance as it was after indexing.
+
+        A second dataset of the same objects would find its map stored already.
+        """
+        kept = self.work / "indexed"
+        if kept.exists():
+            shutil.rmtree(self.instance)
+            shutil.copytree(kept, self.instance)
+        else:
+            shutil.copytree(self.instance, kept)
 
     def _build(self, dataset: str, *filters: str) -> Work:
         folder = self.fresh("workspace")
@@ -132,23 +146,26 @@ class Ldb(Tool):
         return Work(steps, lambda _: self.listed(f"ds:{dataset}"))
 
     def commit_100(self, turn: int) -> Work:
-        half = len(self.data.changed_positions()) // 2
-        ids = [f"id:{self.data.object_id(n)}" for n in self.data.changed_positions()[: 2 * half]]
-        groups = (ids[:half], ids[half:])
         if self.saved == 1:
-            self.run(*self.ldb, "del", *groups[1], cwd=self.workspace)
+            self.run(*self.ldb, "del", *self._group(0), cwd=self.workspace)
             self.run(*self.ldb, "commit", cwd=self.workspace)
             self.saved = 2
-        # One half is always out; every turn it changes places with the other.
-        out = groups[1] if self.saved % 2 == 0 else groups[0]
-        into = groups[0] if self.saved % 2 == 0 else groups[1]
-        self.saved += 1
+        # What went out in the turn before comes back, and others go out: always a new map.
         steps = [
-            self.call("add", *out, cwd=self.workspace),
-            self.call("del", *into, cwd=self.workspace),
+            self.call("add", *self._group(self.saved - 2), cwd=self.workspace),
+            self.call("del", *self._group(self.saved - 1), cwd=self.workspace),
             self.call("commit", cwd=self.workspace),
         ]
+        self.saved += 1
         return Work(steps, lambda _: self.listed(f"ds:{self.dataset}"))
+
+    def _group(self, number: int) -> list[str]:
+        """Half as many objects as there are changes, spread over all; groups are disjoint."""
+        half = len(self.data.changed_positions()) // 2
+        count = self.data.count
+        return [
+            f"id:{self.data.object_id((k * count // half + number) % count)}" for k in range(half)
+        ]
 
     def diff(self, turn: int) -> Work:
         older, newer = (f"ds:{self.dataset}.v{n}" for n in (self.saved - 1, self.saved))
@@ -185,6 +202,9 @@ class LdbAlpha(Ldb):
 
     def _passed_on(self) -> dict[str, str]:
         return {}
+
+    def _as_indexed(self) -> None:
+        """Nothing: copying its file per object back and forth would take minutes."""
 
 
 def _object_lines(text: str) -> int:
