@@ -43,6 +43,17 @@ TABLE = (
     Row("config", SETUP, "Show and change your settings."),
     Row("completion", SETUP, "Print the tab completion script of a shell."),
     Row("index", INDEX, "Index data where it lies."),
+    Row("stage", DATASETS, "Put a dataset into a workspace as its draft."),
+    Row("add", DATASETS, "Add data objects to the draft."),
+    Row("del", DATASETS, "Take data objects out of the draft."),
+    Row("commit", DATASETS, "Save the draft as a new version."),
+    Row("status", LOOK, "Show the draft, or a dataset, at a glance."),
+    Row("diff", LOOK, "Show what differs between two versions."),
+    Row("log", LOOK, "Show the history of a dataset or an object."),
+    Row("why", LOOK, "Show why an object is in a dataset."),
+    Row("list", LOOK, "List data objects."),
+    Row("eval", LOOK, "Print annotations, or what expressions say of them."),
+    Row("query", LOOK, "Ask loose JSON files."),
 )
 
 ROWS = {row.name: row for row in TABLE}

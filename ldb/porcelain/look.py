@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -57,8 +57,8 @@ def list_rows(place: Place, rows: Selected) -> Iterator[ListRow]:
     for piece in _pieces(rows):
         records: list[Record | None] = [None] * len(piece)
         for positions, found in scan_records(place.catalog, piece.ids):
-            for at, record in zip(positions.tolist(), found):
-                records[at] = record
+            for at, each in zip(positions.tolist(), found):
+                records[at] = each
         notes = piece.annotations.tobytes()
         for at, (raw, record) in enumerate(zip(key_bytes(piece.ids), records)):
             note = notes[at * 32 : at * 32 + 32]
@@ -110,7 +110,7 @@ def shows_of(
         family = "file" if kind == "file" else "annotation"
         if kind not in ("query", "jquery", "file") or family in taken:
             break
-        shows.insert(0, Show(kind, left.pop().value))
+        shows.insert(0, Show(cast(ShowKind, kind), left.pop().value))
     return tuple(left), tuple(shows)
 
 

@@ -1,0 +1,67 @@
+"""`ldb add`: add data objects to the draft. docs/commands/add.md."""
+
+from __future__ import annotations
+
+import click
+
+from ldb.cli.app import App, pass_app
+from ldb.cli.opening import place_of
+from ldb.cli.options import filter_options, output_options
+from ldb.cli.output import Output
+from ldb.cli.parsing import Command
+from ldb.cli.showing import joined, plural
+from ldb.cli.sources import argv_of, sources_argument, warn
+from ldb.porcelain.draft import add
+from ldb.query.selection import FilterSpec
+
+
+@click.command(cls=Command)
+@sources_argument
+@filter_options
+@output_options(json=True)
+@pass_app
+def command(
+    app: App,
+    sources: tuple[str, ...],
+    filters: tuple[FilterSpec, ...],
+    seed: int | None,
+    out: Output,
+) -> None:
+    """Add data objects to the draft of the workspace.
+
+    SOURCES are any of id:…, ds:NAME, ds:NAME.vN, ds:root (the index, the default), ws:DIR,
+    paths, folders and globs. Filters apply in the order given. An object that is in the
+    draft already takes the annotation that the source gives it.
+
+    \b
+    Examples:
+      ldb add ds:root --query "class == 'cat'"
+      ldb add data/cats/ data/more/*.png
+      ldb add ds:dogs --sample 0.1 --seed 1
+    """
+    done = add(
+        place_of(app, quick_start=True),
+        sources,
+        filters,
+        seed=seed,
+        command=argv_of("add", sources, filters, seed),
+        progress=out.progress(),
+    )
+    warn(out, done.warnings)
+    total = done.workspace.state.root.count
+    if out.as_json:
+        out.json({
+            "selected": done.selected, "added": done.added, "updated": done.updated,
+            "objects": total,
+        })  # fmt: skip
+        return
+    out.say(
+        joined([
+            f"added {plural(done.added, 'data object')}",
+            f"updated {done.updated:,}" if done.updated else "",
+            f"{done.selected - done.added - done.updated:,} there already"
+            if done.selected > done.added + done.updated
+            else "",
+        ])
+        + f"; the draft has {total:,}"
+    )  # fmt: skip

@@ -1,0 +1,72 @@
+"""`ldb list`: the data objects of a selection. docs/commands/list.md."""
+
+from __future__ import annotations
+
+import click
+
+from ldb.cli.app import App, pass_app
+from ldb.cli.opening import place_of
+from ldb.cli.options import filter_options, output_options
+from ldb.cli.output import Output
+from ldb.cli.parsing import Command
+from ldb.cli.showing import plural
+from ldb.cli.sources import sources_argument, warn
+from ldb.porcelain.look import ListRow, list_rows, summary
+from ldb.porcelain.sources import select
+from ldb.query.selection import FilterSpec
+
+
+@click.command(cls=Command)
+@sources_argument
+@filter_options
+@click.option("-s", "--summary", "short", is_flag=True, help="Print the numbers only.")
+@output_options(json=True)
+@pass_app
+def command(
+    app: App,
+    sources: tuple[str, ...],
+    filters: tuple[FilterSpec, ...],
+    seed: int | None,
+    short: bool,
+    out: Output,
+) -> None:
+    """List data objects: id, which of its annotations (v1, v2 …, or -), and a path.
+
+    SOURCES are any of id:…, ds:NAME, ds:NAME.vN, ds:root, ws:DIR, paths, folders and globs;
+    by default the workspace's draft, or the index where there is no workspace.
+
+    \b
+    Examples:
+      ldb list ds:root --query "class == 'cat'" --limit 10
+      ldb list -s ds:cats
+      ldb list --json data/cats/ --file "fs.size > `100000`"
+    """
+    place = place_of(app, quick_start=True)
+    chosen = select(place, sources, filters, default="staged", seed=seed, progress=out.progress())
+    warn(out, chosen.warnings)
+    if short:
+        numbers = summary(chosen.rows)
+        if out.as_json:
+            out.json({"objects": numbers.objects, "annotated": numbers.annotated})
+        else:
+            total = plural(numbers.objects, "data object")
+            out.data(f"{total}, {numbers.annotated:,} with an annotation")
+        return
+    for row in list_rows(place, chosen.rows):
+        if out.as_json:
+            out.json(_json(row))
+        else:
+            version = f"v{row.version}" if row.version else "-"
+            out.data(f"id:{row.id}  {version:<3} {row.path}")
+
+
+def _json(row: ListRow) -> dict[str, object]:
+    return {
+        "id": str(row.id),
+        "path": row.path,
+        "size": row.size,
+        "type": row.type,
+        "tags": list(row.tags),
+        "annotation": str(row.annotation) if row.annotation else None,
+        "version": row.version or None,
+    }

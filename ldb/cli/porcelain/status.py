@@ -1,0 +1,93 @@
+"""`ldb status`: the draft, or a dataset, at a glance. docs/commands/status.md.
+
+Reads a few small files and no map, and imports nothing that does.
+"""
+
+from __future__ import annotations
+
+import click
+
+from ldb.cli.app import App, pass_app
+from ldb.cli.opening import open_instance_of
+from ldb.cli.options import output_options
+from ldb.cli.output import Output
+from ldb.cli.parsing import Command
+from ldb.cli.showing import changes_json, plural
+from ldb.errors import Conflict, NotFound
+from ldb.porcelain.status import DraftStatus, dataset_status, draft_status
+from ldb.refs.name import parse_version
+from ldb.workspace import find, load_state
+
+
+@click.command(cls=Command)
+@click.argument("dataset", metavar="[ds:NAME]", required=False)
+@output_options(json=True)
+@pass_app
+def command(app: App, dataset: str | None, out: Output) -> None:
+    """Show the state of the workspace's draft, or the newest version of ds:NAME.
+
+    \b
+    Examples:
+      ldb status
+      ldb status ds:cats
+      ldb status ds:root
+    """
+    if dataset is not None:
+        _dataset(app, dataset, out)
+        return
+    folder = find(str(app.cwd))
+    if folder is None:
+        raise NotFound(
+            "workspace", str(app.cwd), "make one: ldb stage ds:NAME; or ask: ldb status ds:NAME"
+        )
+    state = load_state(folder)
+    instance = open_instance_of(app)
+    if instance.id != state.instance_id:
+        raise Conflict("instance of the workspace", instance.url, state.instance_url)
+    status = draft_status(instance, folder, state)
+    if out.as_json:
+        out.json(_json(status))
+    else:
+        _show(status, out)
+
+
+def _dataset(app: App, text: str, out: Output) -> None:
+    status = dataset_status(open_instance_of(app), parse_version(text))
+    ref = status.ref
+    if out.as_json:
+        out.json({
+            "version": str(ref), "commit": str(ref.target), "author": ref.author,
+            "time": ref.time, "newest": status.head,
+        })  # fmt: skip
+        return
+    out.data(f"{ref}  by {ref.author}  {ref.time}")
+    if status.head != ref.number:
+        out.data(f"newest: .v{status.head}")
+
+
+def _json(status: DraftStatus) -> dict[str, object]:
+    return {
+        "workspace": status.folder,
+        "dataset": status.dataset or None,
+        "base": status.base or None,
+        "objects": status.objects,
+        **changes_json(status.changes),
+        "newest": status.head or None,
+        "behind": status.behind,
+    }
+
+
+def _show(status: DraftStatus, out: Output) -> None:
+    name = status.dataset or "a draft without a name"
+    out.data(f"{name}, staged from {status.base}" if status.base else f"{name}, new")
+    out.data(plural(status.objects, "data object"))
+    changes = status.changes
+    if changes:
+        out.data(
+            f"changes: {changes.added:,} added, {changes.removed:,} removed, "
+            f"{changes.changed:,} with another annotation"
+        )
+    else:
+        out.data("no changes")
+    if status.behind:
+        out.data(f"{status.head} is newer: `ldb commit` merges with it")
