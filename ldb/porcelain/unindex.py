@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import PATHS, Catalog, objects_schema, path_key
+from ldb.catalog import PATHS, Catalog, key_bytes, objects_schema, path_key
 from ldb.dataset import dataset_schema
 from ldb.errors import Conflict
 from ldb.history import (
@@ -49,6 +49,20 @@ def unindex(
     ids = np.sort(chosen.rows.ids)
     if not len(ids):
         return Unindexed(0, None, chosen.warnings)
+    given = tuple((each.kind, each.value) for each in filters)
+    operation = Operation(
+        tuple(command), chosen.used[:100], given, {"removed_objects": len(ids)}, now()
+    )
+
+    def make(current: Version | None) -> Commit:
+        _refuse_held(place, ids)  # each time: others may commit meanwhile
+        return _without(place, current, ids, operation)
+
+    version = publish(place.instance, INDEX, make)
+    return Unindexed(len(ids), version, chosen.warnings)
+
+
+def _refuse_held(place: Place, ids: NDArray[np.bytes_]) -> None:
     holders = _holders(place, ids)
     if holders:
         raise Conflict(
@@ -57,16 +71,6 @@ def unindex(
             "held by " + ", ".join(holders[:10]),
             "versions are for ever; objects that one holds stay indexed",
         )
-    given = tuple((each.kind, each.value) for each in filters)
-    operation = Operation(
-        tuple(command), chosen.used[:100], given, {"removed_objects": len(ids)}, now()
-    )
-
-    def make(current: Version | None) -> Commit:
-        return _without(place, current, ids, operation)
-
-    version = publish(place.instance, INDEX, make)
-    return Unindexed(len(ids), version, chosen.warnings)
 
 
 def _holders(place: Place, ids: NDArray[np.bytes_]) -> list[str]:
@@ -96,13 +100,13 @@ def _without(
     instance = place.instance
     catalog = Catalog(instance, current)
     keys = _path_keys(catalog, ids)
+    gone = Changes.deletes(PATHS, PATHS.column(keys))
     schema = objects_schema(instance)
     maps = current.commit.maps
     with instance.objects.writer() as writer:
         objects = edit(writer, writer, schema, maps["objects"].root, [Changes.deletes(schema, ids)])
         paths = edit(
-            writer, writer, PATHS, maps["paths"].root,
-            [Changes.deletes(PATHS, PATHS.column(keys))] if keys else [],
+            writer, writer, PATHS, maps["paths"].root, [gone] if keys else []
         )  # fmt: skip
     return Commit(
         name=INDEX.name,
@@ -119,12 +123,20 @@ def _without(
 
 
 def _path_keys(catalog: Catalog, ids: NDArray[np.bytes_]) -> list[bytes]:
-    """Keys of the objects' paths and of the annotations beside them."""
-    keys: set[bytes] = set()
-    for _, records in scan_records(catalog, ids):
-        for record in records:
-            for seen in record.paths:
-                key = path_key(seen.path.encode())
-                stem, dot, end = key.rpartition(b".")
-                keys.update((key, (stem if dot and b"/" not in end else key) + b".json"))
-    return sorted(keys)
+    """Keys of the rows of `paths` where these objects, and no others, were last seen."""
+    mine = set(key_bytes(ids))
+    keys = sorted({
+        path_key(seen.path.encode())
+        for _, records in scan_records(catalog, ids)
+        for record in records
+        for seen in record.paths
+    })  # fmt: skip
+    if not keys or catalog.paths is None:
+        return []
+    known, fields = lookup(catalog.instance.objects, PATHS, catalog.paths.root, PATHS.column(keys))
+    width = catalog.instance.id_bytes
+    return [
+        key
+        for key, there, content in zip(keys, known, fields[0])
+        if there and content[:width].tobytes() in mine
+    ]

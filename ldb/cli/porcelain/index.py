@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ldb.cli import showing
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
 from ldb.cli.options import output_options, tag_list
@@ -90,9 +91,11 @@ def _tell(done: Indexed, out: Output) -> None:
         out.json(_value(done))
         return
     if done.imported:
-        out.say(f"copied {done.imported:,} files to {done.read_add} and indexed there")
+        out.say(
+            f"copied {showing.plural(done.imported, 'file')} to {done.read_add} and indexed there"
+        )
     if report.lone:
-        out.detail(f"{report.lone:,} files without their other half were left out")
+        out.detail(f"{showing.plural(report.lone, 'file')} without the other half left out")
     out.say(
         f"data objects: {report.found_objects:,} found, {report.new_objects:,} new\n"
         f"annotations:  {report.found_annotations:,} found, {report.new_annotations:,} new\n"
@@ -102,7 +105,7 @@ def _tell(done: Indexed, out: Output) -> None:
         total = report.version.commit.maps["objects"].count
         out.say(f"{report.version}: {total:,} data objects in all")
     if report.problems:
-        out.warn(f"{len(report.problems):,} files could not be indexed; see above")
+        out.warn(f"{showing.plural(len(report.problems), 'problem')}; all else is indexed")
 
 
 def _value(done: Indexed) -> dict[str, Any]:

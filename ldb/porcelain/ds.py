@@ -1,0 +1,121 @@
+"""`ldb ds`: list, delete and rename datasets.
+
+Nothing is ever lost here: deleting puts a tombstone after the newest version, and all
+versions before it can still be named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ldb.errors import BadInput, Conflict
+from ldb.history import Commit, Operation, SourceUsed, Version, load_commit, now, publish, resolve
+from ldb.instance import Instance
+from ldb.porcelain.place import Place
+from ldb.refs.name import INDEX, RefKind, RefName, VersionSpec, dataset_ref
+from ldb.refs.store import Advanced, Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One version of a dataset, or the place in its history where it was deleted."""
+
+    ref: Ref
+    version: Version | None
+    """None: a deletion."""
+
+
+def list_datasets(instance: Instance, everything: bool = False) -> Iterator[Listed]:
+    """The newest version of each dataset, by name; `everything`: all versions and deletions."""
+    for name in instance.refs.names(RefKind.DATASET):
+        if everything:
+            yield from (_listed(instance, ref) for ref in instance.refs.history(name))
+        else:
+            newest = instance.refs.head(name)
+            if newest is not None and newest.target is not None:
+                yield _listed(instance, newest)
+
+
+def _listed(instance: Instance, ref: Ref) -> Listed:
+    if ref.target is None:
+        return Listed(ref, None)
+    commit = load_commit(instance, ref.target)
+    return Listed(ref, Version(ref.name, ref.number, ref.target, commit))
+
+
+def delete_datasets(place: Place, specs: Sequence[VersionSpec]) -> list[Ref]:
+    """Delete datasets; the last version that each had. Raises before any is touched.
+
+    `Conflict` where somebody commits to one at the same moment: that one is left alone.
+    """
+    heads = [_newest(place.instance, spec) for spec in dict.fromkeys(specs)]
+    for newest in heads:
+        _delete(place, newest)
+    return heads
+
+
+def _newest(instance: Instance, spec: VersionSpec) -> Ref:
+    version = resolve(instance, VersionSpec(_whole(spec)))
+    return instance.refs.get(version.ref, version.number)
+
+
+def _whole(spec: VersionSpec) -> RefName:
+    if spec.ref == INDEX:
+        raise BadInput("ds:root", "is the index and stays", "`ldb unindex` forgets data objects")
+    if spec.number is not None or spec.back:
+        raise BadInput(spec, "is one version", f"versions are for ever; name all of it: {spec.ref}")
+    return spec.ref
+
+
+def _delete(place: Place, newest: Ref) -> None:
+    outcome = place.instance.refs.advance(newest.name, newest, None, place.author)
+    if not isinstance(outcome, Advanced):
+        raise Conflict(
+            str(newest.name),
+            newest,
+            outcome.head or "nothing",
+            "somebody was faster: look at what they did, then delete it again",
+        )
+
+
+def rename_dataset(place: Place, old: VersionSpec, new: str) -> Version:
+    """Give a dataset another name: its history stays reachable, the old name is deleted.
+
+    Raises `Conflict` where the new name is in use. A crash in between leaves both names.
+    """
+    ref, target = _whole(old), dataset_ref(new)
+    if target in (ref, INDEX):
+        raise BadInput(f"ds:{new}", "is the index" if target == INDEX else "is its name already")
+    source = resolve(place.instance, old)
+    newest = place.instance.refs.get(ref, source.number)
+
+    def make(current: Version | None) -> Commit:
+        if current is not None:
+            raise Conflict(
+                str(target), "no such dataset", current, f"delete it first: ldb ds del {target}"
+            )
+        return _renamed(place, source, target)
+
+    version = publish(place.instance, target, make)
+    assert version is not None
+    try:
+        _delete(place, newest)
+    except Conflict as error:
+        error.hint = f"{version} holds {source}; {ref} has moved on meanwhile and is left"
+        raise
+    return version
+
+
+def _renamed(place: Place, source: Version, target: RefName) -> Commit:
+    used = SourceUsed(str(source), source.oid)
+    operation = Operation(("ds", "rename", str(source.ref), str(target)), (used,), time=now())
+    return replace(
+        source.commit,
+        name=target.name,
+        parents=(source.oid,),
+        operations=(operation,),
+        author=place.author,
+        message=f"Rename {source.ref} to {target}",
+        time=now(),
+    )
