@@ -7,6 +7,7 @@ Layout: docs/formats/instance.md.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import secrets
@@ -106,8 +107,7 @@ def create(backend: Backend, object_hash: str = "md5") -> Instance:
     """Make an instance on an empty `backend`; raises `Conflict` where one is already."""
     if object_hash not in HASH_BYTES:
         raise BadInput("--object-hash", f"{object_hash!r} is not one of {', '.join(HASH_BYTES)}")
-    body = {"format": FORMAT, "id": secrets.token_hex(16), "object_hash": object_hash}
-    data = json.dumps(body, indent=1, sort_keys=True).encode() + b"\n"
+    data = _file_of({"format": FORMAT, "id": secrets.token_hex(16), "object_hash": object_hash})
     if backend.create(INSTANCE_KEY, data) is Outcome.EXISTS:
         raise Conflict(backend.url, "an empty place", "an LDB instance")
     return open_instance(backend)
@@ -129,16 +129,39 @@ def open_instance(backend: Backend) -> Instance:
     except NotFound:
         hint = f"make one there: ldb init {backend.url}"
         raise NotFound("LDB instance", backend.url, hint) from None
+    body = _checked(data, backend.url)
+    return Instance(
+        backend, ObjectStore(backend), RefStore(backend), body["object_hash"], body["id"]
+    )
+
+
+def _file_of(body: dict[str, Any]) -> bytes:
+    """The value `instance`: the body and its checksum."""
+    whole = {**body, "check": _check_of(body)}
+    return json.dumps(whole, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _check_of(body: dict[str, Any]) -> str:
+    plain = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _checked(data: bytes, where: str) -> dict[str, Any]:
+    """The body of the value `instance`; damage is told from a format that came later."""
     try:
         body = json.loads(data)
-        number, name, object_hash = body["format"], body["id"], body["object_hash"]
-    except (ValueError, KeyError, TypeError):
-        raise Corrupt(INSTANCE_KEY, backend.url) from None
-    if number != FORMAT or object_hash not in HASH_BYTES:
-        raise Unsupported(
-            f"instance format {number} with {object_hash} ids at {backend.url}", "upgrade ldb"
-        )
-    return Instance(backend, ObjectStore(backend), RefStore(backend), object_hash, str(name))
+        sound = body.pop("check") == _check_of(body)
+        number, object_hash = body["format"], body["object_hash"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Corrupt(INSTANCE_KEY, where) from None
+    if not sound:
+        raise Corrupt(INSTANCE_KEY, f"{where}: its checksum is of something else")
+    if number != FORMAT or str(object_hash) not in HASH_BYTES:
+        what = f"instance format {number} with {object_hash} ids at {where}"
+        raise Unsupported(what, "upgrade ldb")
+    if data != _file_of(body) or not isinstance(body.get("id"), str):
+        raise Corrupt(INSTANCE_KEY, f"{where}: not spelt as it was written")
+    return body
 
 
 def _value_of(settings: Settings) -> dict[str, Any]:

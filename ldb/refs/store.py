@@ -130,7 +130,8 @@ def encode(ref: Ref) -> bytes:
     target = str(ref.target) if ref.target is not None else "-"
     author = "".join(char if char.isprintable() else " " for char in ref.author)
     head = (
-        f"ldb-ref 1\ncommit {target}\nwriter {ref.writer}\nauthor {author}\ntime {ref.time}\n"
+        f"ldb-ref 1\nkey {ref.name.key(ref.number)}\ncommit {target}\n"
+        f"writer {ref.writer}\nauthor {author}\ntime {ref.time}\n"
     ).encode("utf-8", "replace")
     return head + b"check %s\n" % hashlib.sha256(head).hexdigest().encode()
 
@@ -145,6 +146,8 @@ def decode(name: RefName, number: int, data: bytes, where: str) -> Ref:
         fields = dict(line.split(" ", 1) for line in lines)
         if first != "ldb-ref 1":
             raise ValueError(first)
+        if fields["key"] != name.key(number):
+            raise ValueError(f"the file of {fields['key']}, moved here")
         target = None if fields["commit"] == "-" else Oid.from_hex(fields["commit"])
         return Ref(name, number, target, fields["writer"], fields["author"], fields["time"])
     except (ValueError, KeyError, LdbError) as error:
