@@ -1,0 +1,46 @@
+"""An annotation as the file that is written for it, and back."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import orjson
+
+from ldb.errors import BadInput
+from ldb.objects.codec import annotation_payload, decode
+from ldb.objects.model import MAX_PAYLOAD
+
+
+def annotation_text(payload: bytes) -> bytes:
+    """The JSON text: indented by two, keys as stored, a newline at the end; or `BadInput`.
+
+    A text that this makes too large to be indexed again is not indented.
+    """
+    value = decode(payload, "annotation")
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        if len(text) <= MAX_PAYLOAD:
+            return text
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        # It stops at 254 levels, two short of what is stored.
+        try:
+            return json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
+        except (TypeError, ValueError) as error:
+            raise BadInput("annotation", f"cannot be written as JSON: {error}") from None
+
+
+def payload_of(text: bytes) -> bytes | None:
+    """The payload of a JSON text however it is laid out; None where it is not JSON."""
+    try:
+        return annotation_payload(text, "annotation")
+    except BadInput:
+        return None
+
+
+def read_text(fd: int) -> bytes:
+    """The content of an open file; empty where it is too large for an annotation."""
+    if os.fstat(fd).st_size > 8 * MAX_PAYLOAD:
+        return b""
+    return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))

@@ -1,0 +1,212 @@
+"""The list of files that instantiate runs made in a folder: `.ldb_instantiated`.
+
+A journal: each run appends a line for every file *before* it is written, and at last `end`;
+so a file that LDB made is listed even after a kill. Only listed files are ever replaced or
+removed. Format: docs/formats/pairs.md. The file may come from anywhere: what it says is
+checked where it is used (`target.split`), and lines that mean nothing are ignored.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from ldb.errors import StoreFailed
+from ldb.ids import is_hex
+from ldb.instantiate.annotation import payload_of, read_text
+from ldb.instantiate.source import is_object, write_all
+from ldb.instantiate.target import (
+    MANIFEST,
+    PARTIAL,
+    WORKSPACE,
+    Target,
+    open_regular,
+    target_errors,
+)
+from ldb.objects.model import BlobType, oid_of
+
+HEADER = "ldb-instantiated 1"
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file that LDB wrote, and with what."""
+
+    object_id: bytes
+    annotation: bytes = b""
+    """Oid of the annotation in it; empty for a data file."""
+
+
+@dataclass(slots=True)
+class Listed:
+    """What a manifest says."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    """Path below the folder → what was written there."""
+    unfinished: set[str] = field(default_factory=set)
+    """Listed by a run that did not end: perhaps never written."""
+
+
+def parse(text: str) -> Listed:
+    """Read a manifest; a torn or foreign line lists nothing, a foreign file is `StoreFailed`."""
+    listed = Listed()
+    lines = text.split("\n")
+    if text and lines[0] != HEADER:
+        raise StoreFailed(MANIFEST, "is not a list that LDB made", "move it out of the folder")
+    for line in lines[1:-1]:  # what follows the last newline was cut off
+        mark, _, rest = line.partition(" ")
+        if line == "end":
+            listed.unfinished.clear()
+        elif mark == "-":
+            listed.entries.pop(rest, None)
+            listed.unfinished.discard(rest)
+        elif mark == "+" and (found := _entry(rest)):
+            path, entry = found
+            if listed.entries.get(path) != entry:
+                listed.entries[path] = entry
+                listed.unfinished.add(path)
+    return listed
+
+
+def _entry(rest: str) -> tuple[str, Entry] | None:
+    object_id, _, rest = rest.partition(" ")
+    annotation, _, path = rest.partition(" ")
+    if len(object_id) not in (32, 64) or not is_hex(object_id) or not path:
+        return None
+    if annotation == "-":
+        return path, Entry(bytes.fromhex(object_id))
+    if len(annotation) != 64 or not is_hex(annotation):
+        return None
+    return path, Entry(bytes.fromhex(object_id), bytes.fromhex(annotation))
+
+
+def is_entry(fd: int, entry: Entry, algorithm: str) -> bool:
+    """Whether an open file holds what the manifest says was written there."""
+    if not entry.annotation:
+        return is_object(fd, entry.object_id, -1, algorithm)
+    payload = payload_of(read_text(fd))
+    return payload is not None and oid_of(BlobType.ANNOTATION, payload) == entry.annotation
+
+
+def line_of(path: str, entry: Entry) -> str:
+    """The line that lists a file."""
+    return f"+ {entry.object_id.hex()} {entry.annotation.hex() or '-'} {path}\n"
+
+
+def load(root: int) -> Listed:
+    """The manifest of an open folder; empty where there is none."""
+    with suppress(FileNotFoundError):
+        fd = open_regular(root, MANIFEST)
+        if fd is None:
+            raise StoreFailed(MANIFEST, "is not a plain file")
+        with open(fd, encoding="utf-8", errors="replace", newline="\n") as file:
+            return parse(file.read())
+    return Listed()
+
+
+class Journal:
+    """A folder's manifest, open for one run."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._path = os.path.join(target.folder, MANIFEST)
+        self._lines: list[str] = []
+        with target_errors(self._path):
+            self._old = load(target.root)
+            self._has_files = bool({*os.listdir(target.root)} - {MANIFEST, PARTIAL, WORKSPACE})
+            self._fd = os.open(MANIFEST, _APPEND, 0o666, dir_fd=target.root)
+            # The newline ends a line that a killed run left torn.
+            started = os.fstat(self._fd).st_size > 0
+            write_all(self._fd, b"\n" if started else f"{HEADER}\n".encode())
+        self._entries = dict(self._old.entries)
+        self.remaining = dict(self._old.entries)
+        """Files of earlier runs that this one has not planned."""
+
+    def close(self) -> None:
+        """Leave the journal as it is; without `finish` the run counts as not ended."""
+        os.close(self._fd)
+
+    def plan(self, path: str, entry: Entry) -> Entry | None:
+        """List a file that will be written (after `flush`); what was listed there before.
+
+        A file that is there and is not listed is not LDB's, and stays so.
+        """
+        had = self._old.entries.get(path)
+        if had is None and self._has_files and self._is_taken(path):
+            return None
+        self.remaining.pop(path, None)
+        if had != entry:
+            self._list(path, entry)
+        return had
+
+    def undo(self, path: str) -> None:
+        """A planned file was not written."""
+        had = self._old.entries.get(path)
+        if had is not None:
+            self._list(path, had)
+        else:
+            self._entries.pop(path, None)
+            self._lines.append(f"- {path}\n")
+
+    def flush(self) -> None:
+        """Hand the lines to the system, where they are safe from a kill."""
+        data = "".join(self._lines).encode()
+        self._lines.clear()
+        with target_errors(self._path):
+            write_all(self._fd, data)
+
+    def _list(self, path: str, entry: Entry) -> None:
+        if self._old.entries:  # a first run has nothing to write anew, and saves the memory
+            self._entries[path] = entry
+        self._lines.append(line_of(path, entry))
+
+    def _is_taken(self, path: str) -> bool:
+        return os.path.lexists(os.path.join(self._target.folder, path))
+
+    def was_written(self, path: str, fd: int, algorithm: str) -> bool:
+        """Whether a file of an earlier run is sure to be LDB's."""
+        entry = self._old.entries[path]
+        return path not in self._old.unfinished or is_entry(fd, entry, algorithm)
+
+    def forget(self, path: str) -> None:
+        """A listed file is gone."""
+        self._entries.pop(path, None)
+
+    def finish(self) -> None:
+        """Mark the run as ended; where there were runs before, write the list anew."""
+        self._lines.append("end\n")
+        self.flush()
+        if not self._old.entries:
+            return
+        with target_errors(self._path):
+            fd = self._target.new_file()
+            try:
+                for piece in self._all_lines():
+                    write_all(fd, piece.encode())
+            finally:
+                os.close(fd)
+            self._target.publish(self._target.root, MANIFEST, replace=True)
+
+    def _all_lines(self) -> Iterator[str]:
+        yield f"{HEADER}\n"
+        entries = iter(self._entries.items())
+        while some := list(itertools.islice(entries, 10_000)):
+            yield "".join(line_of(path, entry) for path, entry in some)
+        yield "end\n"
+
+
+def instantiated_files(folder: str) -> dict[str, Entry]:
+    """The files that runs made in a folder, by path below it; empty where there were none."""
+    try:
+        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    try:
+        return load(root).entries
+    finally:
+        os.close(root)

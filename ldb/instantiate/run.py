@@ -1,0 +1,143 @@
+"""One instantiate run: plan, list, write, and tidy what earlier runs left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldb.catalog import Catalog
+from ldb.instance import Instance
+from ldb.instantiate.manifest import Entry, Journal
+from ldb.instantiate.options import InstantiateOptions, InstantiateReport
+from ldb.instantiate.plan import plan
+from ldb.instantiate.target import (
+    Refused,
+    Target,
+    open_regular,
+    prepared,
+    split,
+    target_errors,
+)
+from ldb.instantiate.workers import default_processes, write_batches
+from ldb.instantiate.write import BatchResult, Item, WriteOptions
+
+Progress = Callable[[int], None]
+"""Called with the number of objects done since the last call."""
+
+
+def instantiate(
+    instance: Instance,
+    catalog: Catalog,
+    ids: NDArray[np.bytes_],
+    annotations: NDArray[np.uint8],
+    options: InstantiateOptions,
+    progress: Progress = lambda count: None,
+) -> InstantiateReport:
+    """Write objects into a folder: ids shape (n,), annotation oids (n, 32), zeros for none.
+
+    Raises `BadInput` for a folder that must not be written to, `Conflict` while another run
+    writes there, `StoreFailed` where the disk is full and the like, `Unsupported` for a link
+    that the file systems cannot make. Everything else is in the report's `problems`.
+    """
+    with (
+        prepared(options.folder, options.force, _own_folder(instance)),
+        _open(options.folder) as target,
+        closing(Journal(target)) as journal,
+    ):
+        planned = plan(catalog, ids, annotations, options)
+        report = InstantiateReport(skipped=planned.skipped, problems=planned.problems)
+        batches = _listed(planned.batches(), journal, options)
+        write_options = WriteOptions(
+            folder=options.folder,
+            algorithm=instance.object_hash,
+            link=options.link,
+            force=options.force,
+            annotations_only=options.annotations_only,
+        )
+        processes = options.processes or default_processes()
+        with closing(write_batches(batches, write_options, processes)) as results:
+            for result in results:
+                _add(report, result, journal)
+                progress(result.done)
+        _tidy(report, journal, target, options.force, instance.object_hash)
+        journal.finish()
+    report.problems.sort(key=attrgetter("path"))
+    report.passed_over.sort(key=attrgetter("path"))
+    return report
+
+
+def _open(folder: str) -> Target:
+    with target_errors(folder):
+        return Target(folder)
+
+
+def _own_folder(instance: Instance) -> str:
+    """The instance's own folder; empty where it is not a local one."""
+    url = instance.url.removeprefix("file://")
+    return url if os.path.isabs(url) else ""
+
+
+def _listed(
+    batches: Iterator[list[Item]], journal: Journal, options: InstantiateOptions
+) -> Iterator[list[Item]]:
+    """The batches, every file of them listed before it can be written."""
+    for batch in batches:
+        listed = [_list(item, journal, options) for item in batch]
+        journal.flush()
+        yield listed
+
+
+def _list(item: Item, journal: Journal, options: InstantiateOptions) -> Item:
+    data = note = None
+    if not options.annotations_only:
+        data = journal.plan(item.name.data_path, Entry(item.id))
+    if item.payload is not None:
+        note = journal.plan(item.name.annotation_path, Entry(item.id, item.annotation))
+    return item._replace(had_data=data, had_annotation=note) if data or note else item
+
+
+def _add(report: InstantiateReport, result: BatchResult, journal: Journal) -> None:
+    report.objects += result.objects
+    report.annotations += result.annotations
+    report.already_there += result.already_there
+    report.problems += result.problems
+    report.passed_over += result.passed_over
+    for path in result.unwritten:
+        journal.undo(path)
+
+
+def _tidy(
+    report: InstantiateReport, journal: Journal, target: Target, force: bool, algorithm: str
+) -> None:
+    """Files of earlier runs that are not part of this one: removed with `force`, else counted."""
+    emptied = set()
+    for path in journal.remaining:
+        folder = path.rpartition("/")[0]
+        with suppress(Refused, OSError):
+            if _is_there(path, journal, target, algorithm):
+                if not force:
+                    report.left += 1
+                    continue
+                os.unlink(path[len(folder) :].lstrip("/"), dir_fd=target.open_folder(folder, False))
+                report.removed += 1
+                emptied.add(folder)
+        journal.forget(path)
+    for folder in sorted(emptied, reverse=True):
+        target.remove_empty(folder)
+
+
+def _is_there(path: str, journal: Journal, target: Target, algorithm: str) -> bool:
+    """Whether a listed file still is a plain file that LDB made."""
+    folder, name = split(path)
+    fd = open_regular(target.open_folder(folder, False), name)
+    if fd is None:
+        return False
+    try:
+        return journal.was_written(path, fd, algorithm)
+    finally:
+        os.close(fd)

@@ -1,0 +1,225 @@
+"""Writing a batch of objects: data file, then annotation, each verified, never half there.
+
+This runs in the workers. What goes wrong with one file is a problem of that file; a full
+disk and the like (`StoreFailed`) end the run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from ldb.errors import BadInput
+from ldb.instantiate.annotation import annotation_text, payload_of, read_text
+from ldb.instantiate.manifest import Entry, is_entry
+from ldb.instantiate.naming import Name
+from ldb.instantiate.options import Link, Problem
+from ldb.instantiate.source import Fetcher, Stale, is_object, write_all
+from ldb.instantiate.target import Refused, Target, failure, open_regular, refusal
+
+EDITED = "was edited since it was instantiated; -f replaces it"
+NOT_OURS = "is there and was not made by LDB; move it away"
+
+
+class Item(NamedTuple):
+    """One object to be written."""
+
+    id: bytes
+    size: int
+    paths: tuple[str, ...]
+    """Where it was seen; empty with `annotations_only`."""
+    name: Name
+    payload: bytes | None
+    """Its annotation; None without one."""
+    annotation: bytes = b""
+    """Oid of the annotation; empty without one."""
+    had_data: Entry | None = None
+    """What the manifest lists under the data file's name."""
+    had_annotation: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """What a worker needs to know; sent to it."""
+
+    folder: str
+    algorithm: str
+    link: Link
+    force: bool
+    annotations_only: bool
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """What became of a batch."""
+
+    done: int = 0
+    """Objects in it."""
+    objects: int = 0
+    annotations: int = 0
+    already_there: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    passed_over: list[Problem] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)
+    """Names, below the folder, that were listed for this run and not written."""
+
+
+class _Standing(Enum):
+    """What a name that is to be written stands for."""
+
+    FREE = 0
+    SAME = 1
+    """A file with the right content."""
+    OURS = 2
+    """A file that LDB made, with other content."""
+
+
+class _Failed(Exception):
+    """This file has problems; they are noted."""
+
+
+class Writer:
+    """Writes batches into one target folder."""
+
+    def __init__(self, options: WriteOptions) -> None:
+        self._options = options
+        self._target = Target(options.folder)
+        self._fetcher = Fetcher(self._target, options.algorithm, options.link)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *failed: object) -> None:
+        self._target.close()
+
+    def write(self, items: list[Item]) -> BatchResult:
+        """Write a batch."""
+        result = BatchResult(done=len(items))
+        for item in items:
+            self._write(item, result)
+        return result
+
+    def _write(self, item: Item, result: BatchResult) -> None:
+        name = item.name
+        if not self._options.annotations_only:
+            try:
+                new = self._data(item, result)
+            except _Failed:
+                # An annotation alone would be no pair.
+                result.unwritten.append(name.data_path)
+                if item.payload is not None:
+                    result.unwritten.append(name.annotation_path)
+                return
+            result.objects += new
+            result.already_there += not new
+        if item.payload is not None:
+            try:
+                new = self._annotation(item, item.payload, result)
+            except _Failed:
+                result.unwritten.append(name.annotation_path)
+                return
+            result.annotations += new
+            result.already_there += not new
+
+    def _data(self, item: Item, result: BatchResult) -> bool:
+        def same(fd: int) -> bool:
+            return is_object(fd, item.id, item.size, self._options.algorithm)
+
+        def make() -> None:
+            self._fetch(item, result)
+
+        return self._place(item.name.data_path, same, make, item.had_data, result)
+
+    def _annotation(self, item: Item, payload: bytes, result: BatchResult) -> bool:
+        path = item.name.annotation_path
+        try:
+            text = annotation_text(payload)
+        except BadInput as error:
+            result.problems.append(Problem(path, error.why))
+            raise _Failed from None
+
+        def same(fd: int) -> bool:
+            found = read_text(fd)
+            return found == text or payload_of(found) == payload
+
+        def make() -> None:
+            fd = self._target.new_file()
+            try:
+                write_all(fd, text)
+            finally:
+                os.close(fd)
+
+        return self._place(path, same, make, item.had_annotation, result)
+
+    def _place(
+        self,
+        path: str,
+        same: Callable[[int], bool],
+        make: Callable[[], None],
+        had: Entry | None,
+        result: BatchResult,
+    ) -> bool:
+        """Put a file there unless the same is there; whether it was written."""
+        name = path.rpartition("/")[2]
+        try:
+            folder = self._target.open_folder(path[: -len(name) - 1])
+            standing = self._standing(folder, name, same, had)
+            if standing is _Standing.SAME:
+                return False
+            make()
+            if self._target.publish(folder, name, replace=standing is _Standing.OURS):
+                return True
+            self._target.drop()
+            # Another worker was first, with an annotation that two data files share.
+            if self._standing(folder, name, same, None) is _Standing.SAME:
+                return False
+            raise Refused(NOT_OURS)
+        except Refused as error:
+            why = error.why
+        except OSError as error:
+            why = refusal(error)
+            if not why:
+                raise failure(os.path.join(self._options.folder, path), error) from error
+        result.problems.append(Problem(os.path.join(self._options.folder, path), why))
+        raise _Failed
+
+    def _standing(
+        self, folder: int, name: str, same: Callable[[int], bool], had: Entry | None
+    ) -> _Standing:
+        """Raises `Refused` where something is there that this run must not replace."""
+        try:
+            fd = open_regular(folder, name)
+        except FileNotFoundError:
+            return _Standing.FREE
+        try:
+            if fd is not None and same(fd):
+                return _Standing.SAME
+            if had is None:
+                raise Refused(NOT_OURS)
+            if self._options.force or (
+                fd is not None and is_entry(fd, had, self._options.algorithm)
+            ):
+                return _Standing.OURS
+            raise Refused(EDITED)
+        finally:
+            if fd is not None:
+                os.close(fd)
+
+    def _fetch(self, item: Item, result: BatchResult) -> None:
+        stale = []
+        for path in item.paths:
+            try:
+                self._fetcher.fetch(path, item.id, item.size)
+            except Stale as error:
+                stale.append(Problem(path, f"id:{item.id.hex()} {error.why}"))
+                self._target.drop()
+            else:
+                result.passed_over += stale
+                return
+        if not stale:
+            stale.append(Problem(f"id:{item.id.hex()}", "no path of it is known any more"))
+        result.problems += stale
+        raise _Failed
