@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.errors import BadInput, Corrupt
+from ldb.errors import Corrupt, NotFound
 from ldb.ids import Oid
 from ldb.objects.model import BlobType
 from ldb.objects.oidtable import Oids, as_oids, find, heads
@@ -61,14 +61,17 @@ def locate(packs: Sequence[PackReader], oids: Oids) -> Located:
         if not len(left):
             break
         try:
-            found = find(reader.columns, oids[left], numbers)
+            found = find(reader.columns, oids, numbers, left)
         except Corrupt as error:
             damaged.append(error)
+            continue
+        except NotFound:  # removed since it was listed
             continue
         hit = found >= 0
         pack[left[hit]] = place
         ordinal[left[hit]] = found[hit]
-        left, numbers = left[~hit], numbers[~hit]
+        if hit.any():
+            left, numbers = left[~hit], numbers[~hit]
     return Located(pack, ordinal, damaged)
 
 
@@ -125,12 +128,6 @@ def digest_all(kind: BlobType, payloads: Sequence[bytes]) -> bytes:
     return b"".join(
         [sha256(b"%s%d\0%s" % (header, len(payload), payload)).digest() for payload in payloads]
     )
-
-
-def need_type(found: BlobType, wanted: BlobType | None, oid: bytes) -> None:
-    """Raise `BadInput` where a blob is of another type than was asked for."""
-    if wanted is not None and found is not wanted:
-        raise BadInput(oid.hex(), f"is of type {found.value}, not {wanted.value}")
 
 
 def oids_by_type(reader: PackReader, kind: BlobType | None) -> Oids:

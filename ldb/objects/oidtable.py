@@ -78,21 +78,23 @@ def _sorted_order(oids: Oids) -> NDArray[np.int64]:
     return order
 
 
-def find(table: Columns, wanted: Oids, numbers: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Ordinals of the wanted oids, -1 where absent. Quickest when `numbers` is sorted.
+def find(
+    table: Columns, wanted: Oids, numbers: NDArray[np.uint64], rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Ordinals of `wanted[rows]`, -1 where absent; quickest when `numbers` is sorted.
 
-    `numbers` is `heads(wanted)`. A hit is a match of all 32 bytes.
+    `numbers` is `heads(wanted)[rows]`. A hit is a match of all 32 bytes.
     """
-    found = np.full(len(wanted), -1, np.int64)
+    found = np.full(len(rows), -1, np.int64)
     size = len(table.keys)
-    if not size or not len(wanted):
+    if not size:
         return found
     at = np.searchsorted(table.keys, numbers)
     open_ = np.flatnonzero(table.keys[np.minimum(at, size - 1)] == numbers)
     while len(open_):
-        rows = at[open_]
-        same = (table.rests[rows] == wanted[open_, HEAD:]).all(axis=1)
-        found[open_[same]] = table.ordinals[rows[same]]
+        place = at[open_]
+        same = (table.rests[place] == wanted[rows[open_], HEAD:]).all(axis=1)
+        found[open_[same]] = table.ordinals[place[same]]
         # Oids that share 8 bytes with another: look at the next row.
         open_ = open_[~same]
         at[open_] += 1

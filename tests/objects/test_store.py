@@ -152,12 +152,13 @@ def test_a_pack_replaced_by_another_is_followed(backend: Backend) -> None:
     some = blobs(20)
     reader = filled(backend, some)
     assert reader.get(some[5].oid) == some[5]
-    old = [pack.key for pack in reader.packs()]
+    unopened, bulk = ObjectStore(backend), ObjectStore(backend)
+    old = [pack.key for pack in [*unopened.packs(), *bulk.packs()]]
     both = packed(some)
     backend.create(both.key, both.data)
     backend.delete(old)
-    fresh = ObjectStore(backend)
-    assert [fresh.get(blob.oid) for blob in some] == some
+    assert [unopened.get(blob.oid) for blob in some] == some
+    assert bulk.get_many([blob.oid for blob in some]) == some
     assert [reader.get(blob.oid) for blob in some] == some
 
 
