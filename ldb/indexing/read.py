@@ -34,6 +34,9 @@ class Problem:
     path: str
     why: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.why}"
+
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:

@@ -79,7 +79,7 @@ def index(
         targets=targets,
         strict=options.strict,
         report=lambda path, why: report.problems.append(Problem(os.fsdecode(path), why)),
-        skip=_own_folder(instance),
+        skip=own_folder(instance),
         keep_unchanged=bool(options.tags),
     )
     gathered = Gathered(catalog, now(), options.tags)
@@ -174,7 +174,7 @@ class ReaderOpener:
             )
 
 
-def _own_folder(instance: Instance) -> frozenset[tuple[int, int]]:
+def own_folder(instance: Instance) -> frozenset[tuple[int, int]]:
     """The instance's own folder, which is never indexed."""
     uri = instance.url if "://" in instance.url else LOCAL + instance.url
     if not is_local(uri):

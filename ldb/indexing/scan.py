@@ -120,26 +120,33 @@ class Scan:
         return Job(Kind.GONE, key)
 
     def _compare(self, folder: Folder, old: Seen, whole: bool) -> Iterator[Job]:
+        prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
+        keys = [prefix + name for name in folder.names]
+        if self._all_unchanged(folder, keys, old):
+            return
         pairing = pair(folder.names, self.strict)
         self.counts.data += len(pairing.data)
         self.counts.annotations += len(pairing.annotations)
         self.counts.lone += pairing.lone
-        prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
-        keys = [prefix + name for name in folder.names]
-        if self._all_unchanged(folder, keys, pairing, old):
-            return
         yield from self._changes(folder, keys, pairing, old, whole)
 
-    def _all_unchanged(
-        self, folder: Folder, keys: list[bytes], pairing: Pairing, old: Seen
-    ) -> bool:
-        if len(old.keys) != len(keys) or pairing.lone:
+    def _all_unchanged(self, folder: Folder, keys: list[bytes], old: Seen) -> bool:
+        """Whether the index has just these files, as they are; then they are counted here.
+
+        `strict` may want fewer of them than are known, so it looks at each.
+        """
+        if self.strict or old.keys != keys:
             return False
-        if old.keys != keys or old.sizes != folder.sizes or old.mtimes != folder.mtimes:
+        if old.sizes != folder.sizes or old.mtimes != folder.mtimes:
             return False
+        data = old.kinds.count(KIND_DATA)
+        self.counts.data += data
+        self.counts.annotations += len(keys) - data
         if self.keep_unchanged:
             width = self.catalog.instance.id_bytes
-            self.unchanged.extend(old.id_at(at, width) for at, _ in pairing.data)
+            self.unchanged.extend(
+                old.id_at(at, width) for at, kind in enumerate(old.kinds) if kind == KIND_DATA
+            )
         return True
 
     def _changes(
@@ -162,7 +169,7 @@ class Scan:
             if note >= 0 and stands[note] < 0:
                 name = folder.names[note]
             elif note >= 0:
-                oid = old.contents[stands[note]]
+                oid = old.content_at(stands[note])
             if row >= 0 and not name:
                 if self.keep_unchanged:
                     self.unchanged.append(old.id_at(row, width))
@@ -242,32 +249,37 @@ class Seen:
     keys: list[bytes] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     mtimes: list[int] = field(default_factory=list)
-    contents: list[bytes] = field(default_factory=list)
-    kinds: list[int] = field(default_factory=list)
+    contents: bytes = b""
+    """32 bytes a row."""
+    kinds: bytes = b""
+    """One byte a row."""
+
+    def content_at(self, at: int) -> bytes:
+        """The content of row `at`, 32 bytes."""
+        return self.contents[32 * at : 32 * at + 32]
 
     def id_at(self, at: int, width: int) -> bytes:
         """The data object id of row `at`."""
-        return self.contents[at][:width]
+        return self.contents[32 * at : 32 * at + width]
 
     def extend(self, rows: Seen, start: int, stop: int) -> None:
         """Append rows `[start, stop)` of another."""
         self.keys += rows.keys[start:stop]
         self.sizes += rows.sizes[start:stop]
         self.mtimes += rows.mtimes[start:stop]
-        self.contents += rows.contents[start:stop]
+        self.contents += rows.contents[32 * start : 32 * stop]
         self.kinds += rows.kinds[start:stop]
 
 
 def seen_of(rows: Rows) -> Seen:
     """A chunk of `paths` as lists."""
     content, size, mtime, _stamp, kind = rows.fields
-    raw = np.ascontiguousarray(content).tobytes()
     return Seen(
         keys=rows.keys.tolist(),
         sizes=np.ascontiguousarray(size).view("<u8").ravel().tolist(),
         mtimes=np.ascontiguousarray(mtime).view("<u8").ravel().tolist(),
-        contents=[raw[at : at + 32] for at in range(0, len(raw), 32)],
-        kinds=kind.ravel().tolist(),
+        contents=np.ascontiguousarray(content).tobytes(),
+        kinds=np.ascontiguousarray(kind).tobytes(),
     )
 
 

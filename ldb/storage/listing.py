@@ -7,7 +7,6 @@ Hidden entries are skipped. What cannot be listed is reported and the rest goes 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -63,48 +62,63 @@ def _identity(path: bytes) -> tuple[int, int]:
 
 def read_folder(path: bytes, report: Report) -> tuple[Folder, list[bytes]]:
     """The files of one folder, sorted, and the names of its sub-folders, in any order."""
-    found: list[tuple[bytes, int, int]] = []
-    below: list[bytes] = []
+    states: dict[bytes, os.stat_result] = {}
+    others: list[os.DirEntry[bytes]] = []
     try:
         with os.scandir(path) as entries:
             for entry in entries:
-                _sort_in(entry, found, below, report)
+                # The common case inline: this runs once a file even when nothing changed.
+                try:
+                    if entry.is_file():
+                        states[entry.name] = entry.stat()
+                    else:
+                        others.append(entry)
+                except OSError as error:
+                    report(entry.path, f"cannot be read: {error.strerror}")
     except OSError as error:
         report(path, f"cannot be listed: {error.strerror}")
         return Folder(path, unlisted=True), []
-    found.sort()
-    folder = Folder(path)
-    if found:
-        names, sizes, mtimes = zip(*found)
-        folder = Folder(path, list(names), list(sizes), list(mtimes))
-    return folder, below
+    names = _fit_names(path, sorted(states), report)
+    found = [states[name] for name in names]
+    sizes = [state.st_size for state in found]
+    mtimes = [state.st_mtime_ns for state in found]
+    return Folder(path, names, sizes, mtimes), _below(path, others, report)
 
 
-def _sort_in(
-    entry: os.DirEntry[bytes],
-    found: list[tuple[bytes, int, int]],
-    below: list[bytes],
-    report: Report,
-) -> None:
-    name = entry.name
-    if name.startswith(b"."):
-        return
-    objection = "" if name.isascii() and name.isalnum() else name_objection(name)
-    if objection:
-        report(entry.path, objection)
-        return
-    try:
-        if entry.is_dir():
-            below.append(name)
-            return
-        status = entry.stat()
-    except OSError as error:
-        report(entry.path, f"cannot be read: {error.strerror}")
-        return
-    if stat.S_ISREG(status.st_mode):
-        found.append((name, status.st_size, status.st_mtime_ns))
-    else:
-        report(entry.path, "is not a regular file; skipped")
+def _below(path: bytes, others: list[os.DirEntry[bytes]], report: Report) -> list[bytes]:
+    """Names of the sub-folders among what is no regular file; the rest is reported."""
+    below = []
+    for entry in others:
+        if entry.name.startswith(b"."):
+            continue
+        try:
+            if entry.is_dir():
+                below.append(entry.name)
+            elif entry.is_symlink():
+                report(entry.path, "is a symbolic link that leads nowhere")
+            else:
+                report(entry.path, "is not a regular file; skipped")
+        except OSError as error:
+            report(entry.path, f"cannot be read: {error.strerror}")
+    return _fit_names(path, below, report)
+
+
+def _fit_names(path: bytes, names: list[bytes], report: Report) -> list[bytes]:
+    """The names that can be indexed; hidden ones are left out, the others reported."""
+    together = b"/".join(names)
+    hidden = together.startswith(b".") or b"/." in together
+    if not hidden and together.isascii() and together.decode().isprintable():
+        return names
+    fit = []
+    for name in names:
+        objection = name_objection(name)
+        if name.startswith(b"."):
+            continue
+        if objection:
+            report(path + name, objection)
+        else:
+            fit.append(name)
+    return fit
 
 
 def name_objection(name: bytes) -> str:
