@@ -14,6 +14,7 @@ import numpy as np
 from ldb.dataset import count_changes, dataset_schema, diff_maps
 from ldb.history import DiffCounts, MapRoot, Operation, now
 from ldb.maps import Changes, Rows, edit, lookup
+from ldb.porcelain.auto_index import auto_index
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import Selection, select
 from ldb.progress import SILENT, Progress
@@ -46,11 +47,18 @@ def add(
     command: Sequence[str] = ("add",),
     progress: Progress = SILENT,
 ) -> Changed:
-    """Add what sources and filters give to the draft; no source: the whole index."""
+    """Add what sources and filters give to the draft; no source: the whole index.
+
+    Local paths are indexed first, where the user wants that (`place.auto_index`).
+    """
     folder = place.need_workspace().folder
     with locked(folder):
         workspace = open_workspace(folder, place.instance)
-        chosen = select(place, sources, filters, default="root", seed=seed, progress=progress)
+        indexed = auto_index(place, sources, progress)
+        chosen = select(
+            indexed.place, sources, filters,
+            default="root", seed=seed, progress=progress, ids=indexed.ids,
+        )  # fmt: skip
         rows = by_id(chosen.rows)
         known, (notes, transforms) = lookup(
             workspace.store, dataset_schema(place.instance), workspace.state.root.root, rows.ids
@@ -65,7 +73,7 @@ def add(
         done = apply(workspace, chunked(changes), operation, counts)
         return Changed(
             done, len(rows), added=counts["added"], updated=counts["updated"],
-            warnings=chosen.warnings,
+            warnings=(*map(str, indexed.problems), *chosen.warnings),
         )  # fmt: skip
 
 

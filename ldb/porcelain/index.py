@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ldb.errors import BadInput, NotFound
 from ldb.formats.pairs import AUTO, STRICT, format_named, pair
 from ldb.history import Commit, Operation, SourceUsed, Version, now, publish, resolve
 from ldb.indexing.read import Problem
-from ldb.indexing.run import IndexOptions, IndexReport
+from ldb.indexing.run import IndexOptions, IndexReport, own_folder
 from ldb.indexing.run import index as run_index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.scan import Target, targets_of
+from ldb.instance import Settings
 from ldb.porcelain.place import Place
 from ldb.porcelain.storage import location_of
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX, VersionSpec
-from ldb.storage.importing import import_file
-from ldb.storage.listing import Folder, Report, read_folder, walk
-from ldb.storage.location import is_glob, local_path, to_uri
+from ldb.storage.importing import Imported, import_file
+from ldb.storage.listing import Folder, read_folder, walk
+from ldb.storage.location import LOCAL, is_glob, local_path, to_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Indexed:
     report: IndexReport
     imported: int = 0
     read_add: str = ""
+    ids: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+    """For each path, as it was given, whose files were copied: their data object ids."""
 
 
 def index(
@@ -51,7 +54,9 @@ def index(
     """Index local paths, folders or globs. `strict` stops at the first problem."""
     name = format_named(format)
     problems: list[Problem] = []
-    here, imported, read_add = _in_storage(place, _expand(place, paths), name == STRICT, problems)
+    found = _expand(place, paths)
+    copies = _Copies(place, name == STRICT, problems, progress)
+    targets = copies.targets_for([each for group in found.values() for each in group])
     options = IndexOptions(
         strict=name == STRICT,
         tags=tuple(sorted(set(tags))),
@@ -61,9 +66,9 @@ def index(
         only_if_new=only_if_new,
         stop_at_problem=strict,
     )
-    report = run_index(place.instance, targets_of(here), options, progress)
+    report = run_index(place.instance, targets, options, progress)
     report.problems[:0] = problems
-    return Indexed(report, imported, read_add)
+    return Indexed(report, copies.count, copies.root, copies.ids_of(found))
 
 
 def _given(format_name: str, tags: Sequence[str]) -> list[str]:
@@ -72,90 +77,115 @@ def _given(format_name: str, tags: Sequence[str]) -> list[str]:
     return [*given, "--add-tags", ",".join(tags)] if tags else given
 
 
-def _expand(place: Place, paths: Sequence[str]) -> list[str]:
-    """Absolute local paths of what exists; globs expanded."""
+def _expand(place: Place, paths: Sequence[str]) -> dict[str, list[str]]:
+    """For each path its absolute local spelling; for a glob, all that fits."""
     if not paths:
         raise BadInput("PATH", "none given", "name a folder: ldb index DIR")
-    found: list[str] = []
-    for text in paths:
-        path = local_path(to_uri(text, place.cwd))
-        if os.path.lexists(path):
-            found.append(path)
-        elif is_glob(text):
-            matches = sorted(glob.glob(path, recursive=True))
-            if not matches:
-                raise NotFound("path", text, "nothing fits the pattern")
-            found += matches
-        else:
-            raise NotFound("path", text)
-    return found
+    return {text: expand(text, place.cwd) for text in paths}
 
 
-def _in_storage(
-    place: Place, paths: list[str], strict: bool, problems: list[Problem]
-) -> tuple[list[str], int, str]:
-    """Paths to index: those in storage as they are, the others as copies."""
-    settings = place.instance.settings()
-    known = [each for each in paths if location_of(settings, "file://" + each)]
-    others = [each for each in paths if each not in set(known)]
-    if not others:
-        return known, 0, ""
-    read_add = next((each for each in settings.locations if each.read_add), None)
-    if read_add is None:
+def expand(text: str, cwd: str) -> list[str]:
+    """The absolute local paths that a path or glob stands for; raises `NotFound` for none."""
+    path = local_path(to_uri(text, cwd))
+    if os.path.lexists(path):
+        return [path]
+    if not is_glob(text):
+        raise NotFound("path", text)
+    matches = sorted(glob.glob(path, recursive=True))
+    if not matches:
+        raise NotFound("path", text, "nothing fits the pattern")
+    return matches
+
+
+class _Copies:
+    """Copies of files that lie in no storage location, made in the read-add location."""
+
+    def __init__(
+        self, place: Place, strict: bool, problems: list[Problem], progress: Progress
+    ) -> None:
+        self._instance = place.instance
+        self._strict = strict
+        self._problems = problems
+        self._progress = progress
+        self._ids: dict[str, set[bytes]] = {}
+        self.root = ""
+        """Where the copies are; empty where none was needed."""
+        self.count = 0
+
+    def targets_for(self, paths: Sequence[str]) -> list[Target]:
+        """What to index for these: themselves, or their copies."""
+        settings = self._instance.settings()
+        known = [each for each in paths if location_of(settings, LOCAL + each)]
+        others = sorted(set(paths) - set(known))
+        if others:
+            self.root = _read_add(settings, others)
+            self._progress.start("copying")
+        return targets_of([*known, *(copy for each in others for copy in self._copy(each))])
+
+    def ids_of(self, found: Mapping[str, Sequence[str]]) -> dict[str, frozenset[bytes]]:
+        """The ids of copied files, by what the user called them."""
+        given = {text: set(paths) & self._ids.keys() for text, paths in found.items()}
+        return {
+            text: frozenset(name for path in paths for name in self._ids[path])
+            for text, paths in given.items()
+            if paths
+        }
+
+    def _copy(self, path: str) -> list[str]:
+        """Paths of the copies of a file, or of all files in a folder."""
+        copies = []
+        self._ids[path] = set()
+        for target in targets_of([path]):
+            folders = [read_folder(target.folder, self._report)[0]]
+            if target.names is None:
+                folders = list(walk(target.folder, self._report, own_folder(self._instance)))
+            for folder in folders:
+                for done in self._copy_folder(folder, target.names):
+                    self._ids[path].add(done.id)
+                    copies.append(os.fsdecode(done.path))
+        return copies
+
+    def _copy_folder(self, folder: Folder, names: frozenset[bytes] | None) -> Iterator[Imported]:
+        for at, note in pair(folder.names, self._strict).data:
+            if names is not None and folder.names[at] not in names:
+                continue
+            source = folder.path + folder.names[at]
+            annotation = folder.path + folder.names[note] if note >= 0 else b""
+            try:
+                yield import_file(
+                    source, annotation, os.fsencode(self.root), self._instance.object_hash
+                )
+            except OSError as error:
+                self._report(source, f"cannot be read: {error.strerror}")
+            except BadInput as error:
+                self._report(source, error.why)
+            else:
+                self.count += 1
+                self._progress.advance()
+
+    def _report(self, path: bytes, why: str) -> None:
+        self._problems.append(Problem(os.fsdecode(path), why))
+
+
+def _read_add(settings: Settings, paths: Sequence[str]) -> str:
+    """The folder that files from outside all locations are copied to; raises `BadInput`."""
+    for path in paths:
+        inside = [
+            each.url for each in settings.locations if each.url.startswith(LOCAL + path + "/")
+        ]
+        if inside:
+            raise BadInput(
+                path,
+                "holds a storage location but lies in none",
+                f"index that one: {local_path(inside[0])}",
+            )
+    found = next((each for each in settings.locations if each.read_add), None)
+    if found is None:
+        folder = paths[0] if os.path.isdir(paths[0]) else os.path.dirname(paths[0])
         raise BadInput(
-            others[0],
-            "lies in no storage location",
-            f"register it: ldb add-storage {_folder(others[0])}",
+            paths[0], "lies in no storage location", f"register it: ldb add-storage {folder}"
         )
-    root = local_path(read_add.url)
-    copies = _import(place, others, root, strict, problems)
-    if not known and not copies:
-        copies = [root]
-    return known + copies, len(copies), root
-
-
-def _folder(path: str) -> str:
-    return path if os.path.isdir(path) else os.path.dirname(path)
-
-
-def _import(
-    place: Place, paths: list[str], root: str, strict: bool, problems: list[Problem]
-) -> list[str]:
-    def report(path: bytes, why: str) -> None:
-        problems.append(Problem(os.fsdecode(path), why))
-
-    copies = []
-    for target in targets_of(paths):
-        folders = [read_folder(target.folder, report)[0]]
-        if target.names is None:
-            folders = list(walk(target.folder, report))
-        for folder in folders:
-            copies += _import_folder(place, folder, target.names, root, strict, report)
-    return copies
-
-
-def _import_folder(
-    place: Place,
-    folder: Folder,
-    names: frozenset[bytes] | None,
-    root: str,
-    strict: bool,
-    report: Report,
-) -> list[str]:
-    copies = []
-    for at, note in pair(folder.names, strict).data:
-        if names is not None and folder.names[at] not in names:
-            continue
-        source = folder.path + folder.names[at]
-        annotation = folder.path + folder.names[note] if note >= 0 else b""
-        try:
-            copy = import_file(source, annotation, os.fsencode(root), place.instance.object_hash)
-            copies.append(os.fsdecode(copy))
-        except OSError as error:
-            report(source, f"cannot be read: {error.strerror}")
-        except BadInput as error:
-            report(source, error.why)
-    return copies
+    return local_path(found.url)
 
 
 def restore_index(place: Place, spec: VersionSpec, message: str = "") -> Version:

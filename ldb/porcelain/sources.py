@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -36,11 +37,13 @@ from ldb.porcelain.place import Place
 from ldb.progress import SILENT, Progress
 from ldb.query.selection import FilterSpec, Selected, Warnings, apply_filters
 from ldb.refs.name import INDEX, parse_version
-from ldb.storage.location import is_glob, to_uri
+from ldb.storage.location import is_glob, is_local, local_path, to_uri
 from ldb.workspace import Workspace, load_state, open_store
 
 Default = Literal["root", "staged", "none"]
 """What no source at all stands for: the index, the draft, or an error."""
+
+NO_IDS: Mapping[str, Collection[bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +63,23 @@ def select(
     default: Default,
     seed: int | None = None,
     progress: Progress = SILENT,
+    ids: Mapping[str, Collection[bytes]] = NO_IDS,
 ) -> Selection:
-    """Rows for sources and filters, filters in the order given. Raises `LdbError`."""
-    rows, used = read_sources(place, sources, default)
+    """Rows for sources and filters, filters in the order given. Raises `LdbError`.
+
+    `ids` holds the data object ids of sources for which they are known already.
+    """
+    rows, used = read_sources(place, sources, default, ids)
     warnings = Warnings()
     chosen = apply_filters(place.catalog, rows, filters, seed, warnings, progress)
     return Selection(chosen, used, tuple(warnings.messages))
 
 
 def read_sources(
-    place: Place, sources: Sequence[str], default: Default
+    place: Place,
+    sources: Sequence[str],
+    default: Default,
+    known: Mapping[str, Collection[bytes]] = NO_IDS,
 ) -> tuple[Selected, tuple[SourceUsed, ...]]:
     """Rows of all sources together, by id, and what each source was resolved to."""
     texts = list(sources) or _default(place, default)
@@ -79,7 +89,10 @@ def read_sources(
         parts.append(_by_ids(place.catalog, ids))
         used += [SourceUsed(text) for text in ids]
     for text in texts:
-        if not text.startswith("id:"):
+        if text in known:
+            parts.append(id_rows(place.catalog, known[text]))
+            used.append(SourceUsed(text))
+        elif not text.startswith("id:"):
             part, source = _one(place, text)
             parts.append(part)
             used.append(source)
@@ -155,12 +168,21 @@ def _by_ids(catalog: Catalog, texts: Sequence[str]) -> Selected:
 
 def path_rows(place: Place, text: str) -> Selected:
     """The data objects last seen at a path, below a folder, or where a glob fits."""
-    ids = path_ids(place.catalog, to_uri(text, place.cwd))
+    uri = to_uri(text, place.cwd)
+    ids = path_ids(place.catalog, uri)
     if not ids:
-        raise NotFound("indexed data object", text, f"index it first: ldb index {text}")
-    keys = as_keys(sorted(ids), place.instance.id_bytes)
-    found = place.catalog.find(keys)
-    return Selected(keys, found.annotations, np.zeros_like(found.annotations))
+        there = not is_local(uri) or is_glob(text) or os.path.lexists(local_path(uri))
+        hint = f"index it first: ldb index {text}" if there else ""
+        raise NotFound("indexed data object" if there else "path", text, hint)
+    return id_rows(place.catalog, ids)
+
+
+def id_rows(catalog: Catalog, ids: Collection[bytes]) -> Selected:
+    """Rows for ids that the index knows, each once, sorted."""
+    keys = as_keys(sorted(set(ids)), catalog.instance.id_bytes)
+    found = catalog.find(keys)
+    rows = Selected(keys, found.annotations, np.zeros_like(found.annotations))
+    return rows.take(found.known)
 
 
 def path_ids(catalog: Catalog, uri: str) -> set[bytes]:
