@@ -164,10 +164,16 @@ def _store(figures: Figures, size: int) -> list[Verdict]:
     commit = figures.get("ldb", "commit_all", size)
     row = commit.new_bytes / size if commit and commit.new_bytes else None
     return [
-        _compare(
-            "commit 100 of N: whole", _wall(figures, "commit_100", size), 1, " s", size, MILLION
+        *(
+            _compare(f"commit 100 changes: {what}", seconds, 1, " s", size, MILLION)
+            for what, seconds in (
+                ("add, del and commit", _wall(figures, "commit_100", size)),
+                ("commit alone", _wall(figures, "commit_100", size, "commit")),
+            )
         ),
-        _compare("commit 100 of N: new bytes", _megabytes(figures, size), 2, " MB", size, MILLION),
+        _compare(
+            "commit 100 changes: new bytes", _megabytes(figures, size), 2, " MB", size, MILLION
+        ),
         _compare("diff of those two", _wall(figures, "diff", size), 0.5, " s", size, MILLION),
         _compare(
             "memory of the parent: index, commit, list",
@@ -182,9 +188,9 @@ def _store(figures: Figures, size: int) -> list[Verdict]:
     ]
 
 
-def _wall(figures: Figures, operation: str, size: int) -> float | None:
+def _wall(figures: Figures, operation: str, size: int, step: str = "") -> float | None:
     result = figures.get("ldb", operation, size)
-    return result.wall() if result else None
+    return result.wall(step) if result else None
 
 
 def _megabytes(figures: Figures, size: int) -> float | None:

@@ -8,6 +8,7 @@ counts from 0; operations that change something alternate or use it to differ ea
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,10 +136,15 @@ class Tool:
 
 def last_number(text: str) -> int:
     """The last whole number in `text`."""
-    words = [word for word in text.replace("\n", " ").split() if word.isdigit()]
-    if not words:
+    found = numbers(text)
+    if not found:
         raise ValueError(f"no number in {text[-200:]!r}")
-    return int(words[-1])
+    return found[-1]
+
+
+def numbers(text: str) -> list[int]:
+    """All whole numbers in `text`; 1,000 is one of them."""
+    return [int(word.replace(",", "")) for word in re.findall(r"\d[\d,]*", text)]
 
 
 def count_pairs(folder: Path) -> int:

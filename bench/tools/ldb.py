@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from bench.measure import Step
 from bench.queries import BY_NAME, Query
-from bench.tool import Absent, Tool, Work, count_pairs, last_number
+from bench.tool import Absent, Tool, Work, count_pairs, numbers
 from bench.venvs import installed
 
 
@@ -89,7 +89,7 @@ class Ldb(Tool):
 
     def listed(self, source: str) -> int:
         """How many objects a source has, by `ldb list -s`."""
-        return last_number(self.run(*self.ldb, "list", "-s", source))
+        return _first_number(self.run(*self.ldb, "list", "-s", source))
 
     def startup(self, turn: int) -> Work:
         return Work([self.call("--help", name="help")])
@@ -110,7 +110,7 @@ class Ldb(Tool):
     index_changed = index_again
 
     def query(self, query: Query, turn: int) -> Work:
-        return Work([self.call("list", "-s", "ds:root", "--query", query.jmespath)], last_number)
+        return Work([self.call("list", "-s", "ds:root", "--query", query.jmespath)], _first_number)
 
     def list_all(self, turn: int) -> Work:
         return Work([self.call("list", "ds:root")], _object_lines)
@@ -212,4 +212,12 @@ def _object_lines(text: str) -> int:
 
 
 def _sum_of_numbers(text: str) -> int:
-    return sum(map(int, re.findall(r"\d+", text)))
+    return sum(numbers(text))
+
+
+def _first_number(text: str) -> int:
+    """Of `list -s`: the objects; how many of them are annotated may follow."""
+    found = numbers(text)
+    if not found:
+        raise ValueError(f"no number in {text[-200:]!r}")
+    return found[0]
