@@ -79,12 +79,17 @@ def _sorted_order(oids: Oids) -> NDArray[np.int64]:
 
 
 def find(
-    table: Columns, wanted: Oids, numbers: NDArray[np.uint64], rows: NDArray[np.int64]
+    table: Columns,
+    wanted: Oids,
+    numbers: NDArray[np.uint64],
+    rows: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
-    """Ordinals of `wanted[rows]`, -1 where absent; quickest when `numbers` is sorted.
+    """Ordinals of `wanted[rows]` (all, by default), -1 where absent.
 
-    `numbers` is `heads(wanted)[rows]`. A hit is a match of all 32 bytes.
+    `numbers` is `heads(wanted)[rows]`; quickest when it is sorted. A hit is a match of all
+    32 bytes. Ordinals are as stored: not checked.
     """
+    rows = np.arange(len(wanted)) if rows is None else rows
     found = np.full(len(rows), -1, np.int64)
     size = len(table.keys)
     if not size:

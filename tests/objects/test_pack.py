@@ -24,7 +24,7 @@ from tests.objects.samples import array_of, blobs, packed, stored
 
 def found(pack: PackReader, oids: list[Oid]) -> list[int]:
     wanted = array_of(oids)
-    ordinals: list[int] = find(pack.columns, wanted, heads(wanted), np.arange(len(oids))).tolist()
+    ordinals: list[int] = find(pack.columns, wanted, heads(wanted)).tolist()
     return ordinals
 
 
