@@ -40,7 +40,6 @@ def payload_of(text: bytes) -> bytes | None:
 
 
 def read_text(fd: int) -> bytes:
-    """The content of an open file; empty where it is too large for an annotation."""
-    if os.fstat(fd).st_size > 8 * MAX_PAYLOAD:
-        return b""
-    return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
+    """The content of an open file from its start; empty where it is too large to be one."""
+    size = os.fstat(fd).st_size
+    return os.pread(fd, size + 1, 0) if size <= 8 * MAX_PAYLOAD else b""
