@@ -56,6 +56,8 @@ TABLE = (
     Row("list", LOOK, "List data objects."),
     Row("eval", LOOK, "Print annotations, or what expressions say of them."),
     Row("query", LOOK, "Ask loose JSON files."),
+    Row("instantiate", OUT, "Write data objects and annotations into a folder."),
+    Row("get", OUT, "Stage, add and instantiate in one."),
 )
 
 ROWS = {row.name: row for row in TABLE}

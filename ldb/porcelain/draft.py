@@ -29,13 +29,18 @@ class Changed:
     """What a command did to the draft."""
 
     workspace: Workspace
-    selected: int
-    """Data objects that sources and filters gave."""
+    rows: Selected
+    """What sources and filters gave, by id."""
     added: int = 0
     removed: int = 0
     updated: int = 0
     """Objects of the draft that got another annotation."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def selected(self) -> int:
+        """Data objects that sources and filters gave."""
+        return len(self.rows)
 
 
 def add(
@@ -72,7 +77,7 @@ def add(
         counts = {"added": int((~known).sum()), "updated": int((known & ~same).sum())}
         done = apply(workspace, chunked(changes), operation, counts)
         return Changed(
-            done, len(rows), added=counts["added"], updated=counts["updated"],
+            done, rows, added=counts["added"], updated=counts["updated"],
             warnings=(*map(str, indexed.problems), *chosen.warnings),
         )  # fmt: skip
 
@@ -97,7 +102,7 @@ def delete(
         changes = Changes.deletes(schema, rows.ids[known])
         operation = operation_for(command, chosen, filters, seed)
         done = apply(workspace, chunked(changes), operation, {"removed": int(known.sum())})
-        return Changed(done, len(rows), removed=int(known.sum()), warnings=chosen.warnings)
+        return Changed(done, rows, removed=int(known.sum()), warnings=chosen.warnings)
 
 
 def operation_for(

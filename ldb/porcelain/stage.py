@@ -39,7 +39,7 @@ def stage(place: Place, spec: VersionSpec, folder: str, force: bool = False) -> 
     if spec.ref == INDEX:
         raise BadInput("ds:root", "is the index and has no draft", "stage ds:NAME, then add to it")
     version = _version(place, spec)
-    _check(folder, force)
+    check_folder(folder, force)
     make_folder(folder)
     with locked(folder):
         if version is not None:
@@ -59,7 +59,8 @@ def _version(place: Place, spec: VersionSpec) -> Version | None:
     return head(place.instance, spec.ref)
 
 
-def _check(folder: str, force: bool) -> None:
+def check_folder(folder: str, force: bool) -> None:
+    """Raise `BadInput` or `Conflict` where a draft may not be put at `folder`."""
     if os.path.isdir(os.path.join(folder, FOLDER)):
         _check_draft(folder, force)
         return

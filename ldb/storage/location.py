@@ -32,6 +32,11 @@ def to_uri(text: str, cwd: str) -> str:
     return LOCAL + os.path.normpath(os.path.join(cwd, text))
 
 
+def absolute(text: str, cwd: str) -> str:
+    """A path or URL as the user typed it, made to mean the same in every folder."""
+    return text if has_scheme(text) else os.path.normpath(os.path.join(cwd, text))
+
+
 def is_local(uri: str) -> bool:
     """Whether a URI names a place in the local file system."""
     return uri.startswith(LOCAL)
