@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.location import LOCAL
-from ldb.storage.reading import FileState, hash_file, read_bytes, settled_mtime
+from ldb.storage.reading import hash_file, read_bytes, settled_mtime
 
 _LOCAL_BYTES = len(LOCAL)
 
@@ -82,13 +83,12 @@ class _Rows:
         return len(self.keys) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
+class _Object(NamedTuple):
     """A data object met in this batch."""
 
     id: bytes
     row: int
-    state: FileState | None
+    state: os.stat_result | None
     annotation: bytes
     """Path of an annotation read in this batch, or empty."""
     annotation_oid: bytes
@@ -124,7 +124,7 @@ class _Batch:
         self._objects: list[_Object] = []
         self._problems: list[Problem] = []
         self._payloads: list[bytes] = []
-        self._notes: dict[bytes, tuple[int, FileState] | None] = {}
+        self._notes: dict[bytes, tuple[int, os.stat_result] | None] = {}
         """Annotation path → place in `_payloads` and file state; None where it is bad."""
         self._note_rows: list[tuple[int, int]] = []
         """Row of `paths` and the payload whose oid belongs there."""
@@ -149,7 +149,7 @@ class _Batch:
         self._load(path)
         return path
 
-    def _load(self, path: bytes) -> tuple[int, FileState] | None:
+    def _load(self, path: bytes) -> tuple[int, os.stat_result] | None:
         if path in self._notes:
             return self._notes[path]
         loaded = None
@@ -171,8 +171,8 @@ class _Batch:
             self._rows.add(key, NO_OID, 0, 0, 0)
             return
         place, state = loaded
-        mtime = settled_mtime(state.mtime, self._now)
-        row = self._rows.add(key, NO_OID, state.size, mtime, KIND_ANNOTATION)
+        mtime = settled_mtime(state.st_mtime_ns, self._now)
+        row = self._rows.add(key, NO_OID, state.st_size, mtime, KIND_ANNOTATION)
         self._note_rows.append((row, place))
 
     def _data(self, job: Job) -> None:
@@ -189,9 +189,9 @@ class _Batch:
         except OSError as error:
             self._problems.append(Problem(os.fsdecode(path), f"cannot be read: {error.strerror}"))
             return
-        mtime = settled_mtime(state.mtime, self._now)
+        mtime = settled_mtime(state.st_mtime_ns, self._now)
         content = digest.ljust(32, b"\0")
-        row = self._rows.add(job.key, content, state.size, mtime, KIND_DATA)
+        row = self._rows.add(job.key, content, state.st_size, mtime, KIND_DATA)
         found = _Object(digest, row, state, b"" if bad_note else note, job.annotation_oid, job.key)
         self._objects.append(found)
 
@@ -203,7 +203,7 @@ class _Batch:
         notes = [self._annotation_of(each, oids) for each in self._objects]
         records = self._records(notes)
         attributes = [
-            (each.state.mtime, each.state.mode, each.state.uid, each.state.gid)
+            (each.state.st_mtime_ns, each.state.st_mode, each.state.st_uid, each.state.st_gid)
             if each.state
             else (0, 0, 0, 0)
             for each in self._objects
@@ -249,14 +249,14 @@ class _Batch:
             last_indexed=self._reader.run_time,
             paths=[
                 {
-                    "gid": state.gid,
-                    "mode": state.mode,
-                    "mtime": state.mtime,
+                    "gid": state.st_gid,
+                    "mode": state.st_mode,
+                    "mtime": state.st_mtime_ns,
                     "path": uri.decode(),
-                    "uid": state.uid,
+                    "uid": state.st_uid,
                 }
             ],
-            size=state.size,
+            size=state.st_size,
             tags=list(self._reader.tags),
             type=file_type(uri),
         )

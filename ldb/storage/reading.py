@@ -1,11 +1,16 @@
-"""Reading local files whole or in pieces, and noticing when they change underneath."""
+"""Reading local files whole or in pieces, and noticing when they change underneath.
+
+Called for every file that is indexed, so the usual small file costs five system calls and
+little else: the state that comes back is the system's own `os.stat_result`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from ldb.errors import BadInput
 
@@ -17,24 +22,17 @@ TRIES = 3
 COARSE_NS = 2_000_000_000
 FINE_NS = 20_000_000
 
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """A file's attributes at the moment it was read."""
-
-    size: int
-    mtime: int
-    """Nanoseconds since 1970."""
-    mode: int
-    uid: int
-    gid: int
+HASHES: dict[str, Callable[..., Any]] = {
+    "md5": partial(hashlib.md5, usedforsecurity=False),
+    "sha256": hashlib.sha256,
+}
 
 
 class Changing(BadInput):
     """The file kept changing while it was read."""
 
 
-def read_bytes(path: bytes, limit: int) -> tuple[bytes, FileState]:
+def read_bytes(path: bytes, limit: int) -> tuple[bytes, os.stat_result]:
     """The content of a file of at most `limit` bytes, and its state; stable, or `Changing`.
 
     Raises `OSError` where it cannot be read, `BadInput` where it is larger.
@@ -43,63 +41,50 @@ def read_bytes(path: bytes, limit: int) -> tuple[bytes, FileState]:
         handle = os.open(path, os.O_RDONLY)
         try:
             before = os.fstat(handle)
-            if before.st_size > limit:
-                why = f"is {before.st_size} bytes; the limit is {limit}"
-                raise BadInput(os.fsdecode(path), why)
-            data = _read_all(handle, before.st_size)
+            size = before.st_size
+            if size > limit:
+                raise BadInput(os.fsdecode(path), f"is {size} bytes; the limit is {limit}")
+            # A byte more than there should be, to see growth.
+            data = os.read(handle, size + 1)
+            if len(data) != size:
+                data += b"".join(iter(lambda: os.read(handle, PIECE), b""))  # noqa: B023
             after = os.fstat(handle)
         finally:
             os.close(handle)
-        if _same(before, after) and len(data) == after.st_size:
-            return data, _state(after)
-    raise Changing(os.fsdecode(path), "kept changing while it was read; index it again later")
+        if len(data) == after.st_size and before.st_mtime_ns == after.st_mtime_ns:
+            return data, after
+    raise _changing(path)
 
 
-def hash_file(path: bytes, algorithm: str) -> tuple[bytes, FileState]:
+def hash_file(path: bytes, algorithm: str) -> tuple[bytes, os.stat_result]:
     """Digest of a file's content and its state; stable, or `Changing`. Raises `OSError`."""
+    new = HASHES[algorithm]
     for _ in range(TRIES):
-        digest = hashlib.new(algorithm, usedforsecurity=False)
         handle = os.open(path, os.O_RDONLY)
         try:
             before = os.fstat(handle)
-            count = 0
-            for piece in _pieces(handle, before.st_size):
-                digest.update(piece)
-                count += len(piece)
+            size = before.st_size
+            piece = os.read(handle, size + 1 if size <= WHOLE else PIECE)
+            digest, count = new(piece), len(piece)
+            if count != size:
+                for piece in _rest(handle):
+                    digest.update(piece)
+                    count += len(piece)
             after = os.fstat(handle)
         finally:
             os.close(handle)
-        if _same(before, after) and count == after.st_size:
-            return digest.digest(), _state(after)
-    raise Changing(os.fsdecode(path), "kept changing while it was read; index it again later")
+        if count == after.st_size and before.st_mtime_ns == after.st_mtime_ns:
+            return digest.digest(), after
+    raise _changing(path)
 
 
-def _pieces(handle: int, size: int) -> Iterator[bytes]:
-    """The content; a small file in one read, which asks for a byte more to see growth."""
-    piece = os.read(handle, size + 1 if size <= WHOLE else PIECE)
-    if len(piece) == size:
+def _rest(handle: int) -> Iterator[bytes]:
+    while piece := os.read(handle, PIECE):
         yield piece
-        return
-    while piece:
-        yield piece
-        piece = os.read(handle, PIECE)
 
 
-def _read_all(handle: int, size: int) -> bytes:
-    data = os.read(handle, size + 1)
-    if len(data) == size:
-        return data
-    return data + b"".join(iter(lambda: os.read(handle, PIECE), b""))
-
-
-def _same(before: os.stat_result, after: os.stat_result) -> bool:
-    return before.st_mtime_ns == after.st_mtime_ns and before.st_size == after.st_size
-
-
-def _state(status: os.stat_result) -> FileState:
-    return FileState(
-        status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid, status.st_gid
-    )
+def _changing(path: bytes) -> Changing:
+    return Changing(os.fsdecode(path), "kept changing while it was read; index it again later")
 
 
 def settled_mtime(mtime: int, now: int) -> int:
@@ -108,5 +93,7 @@ def settled_mtime(mtime: int, now: int) -> int:
     A file written within one tick of the file system's clock can change without its time
     changing. Whole seconds mean a coarse clock (FAT, some network disks).
     """
+    if now - mtime > COARSE_NS:
+        return mtime
     tick = COARSE_NS if mtime % 1_000_000_000 == 0 else FINE_NS
     return mtime if now - mtime > tick else 0
