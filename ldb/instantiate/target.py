@@ -229,9 +229,9 @@ def plain(part: str) -> str:
 
 def split(path: str) -> tuple[str, str]:
     """Folder and name of a path below the target; `Refused` where it could lead outside."""
-    folder, _, name = path.rpartition("/")
-    for part in (*folder.split("/"), name) if folder else (name,):
+    for part in path.split("/"):
         plain(part)
+    folder, _, name = path.rpartition("/")
     return folder, name
 
 
