@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import click
 
+from ldb.backends.base import Buffer
 from ldb.errors import StoreFailed
 from ldb.progress import SILENT, Progress
 
@@ -55,6 +56,19 @@ class Output:
             self._bar.clear()
         try:
             sys.stdout.write(text + "\n")  # click.echo would flush every line
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StoreFailed("standard output", error.strerror or str(error)) from error
+
+    def raw(self, data: Buffer, *, flush: bool = False) -> None:
+        """Bytes of what was asked for, as they are; after them no text, which would overtake."""
+        if self._bar is not None:
+            self._bar.clear()
+        try:
+            sys.stdout.buffer.write(data)
+            if flush:
+                sys.stdout.buffer.flush()
         except BrokenPipeError:
             raise
         except OSError as error:

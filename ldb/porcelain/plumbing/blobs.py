@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
-from ldb.errors import BadInput, Corrupt, NotFound, StoreFailed
+from ldb.backends.base import Buffer
+from ldb.errors import BadInput, Conflict, Corrupt, NotFound, StoreFailed
 from ldb.ids import Oid
 from ldb.instance import Instance
 from ldb.objects.codec import annotation_payload, decode, parse_json
@@ -55,6 +57,25 @@ def read_file(path: str, limit: int = MAX_PAYLOAD) -> bytes:
     except IsADirectoryError:
         raise BadInput(path, "is a folder, not a file") from None
     except ValueError as error:  # a NUL in the name
+        raise BadInput(repr(path), str(error)) from None
+    except OSError as error:
+        raise StoreFailed(path, error.strerror or str(error)) from None
+
+
+def write_file(path: str, data: Buffer) -> None:
+    """Make a new file, whole or not at all; raises `Conflict` where there is one already."""
+    try:
+        with open(path, "xb") as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                os.unlink(path)
+                raise
+    except FileExistsError:
+        raise Conflict(path, "no such file", "a file", "choose another name") from None
+    except ValueError as error:
         raise BadInput(repr(path), str(error)) from None
     except OSError as error:
         raise StoreFailed(path, error.strerror or str(error)) from None

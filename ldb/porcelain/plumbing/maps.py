@@ -14,9 +14,10 @@ from ldb.history import MapRoot, decode_commit
 from ldb.ids import Oid, is_hex
 from ldb.instance import Instance
 from ldb.maps import Difference, Merged, Rows, Schema, count, diff, merge, nodes, scan
-from ldb.maps.node import unpack
+from ldb.maps.node import Reader, unpack
 from ldb.objects.model import BlobType
 from ldb.porcelain.plumbing.names import rev_parse, shown
+from ldb.porcelain.plumbing.rowtext import key_texts, lines
 
 MAPS = ("dataset", "objects", "paths")
 """Names of the schemas that there are, and of the maps of commits."""
@@ -128,3 +129,15 @@ def check_whole(instance: Instance, name: str, root: MapRoot) -> None:
         if not there.all():
             missing = batch[int(np.flatnonzero(~there)[0])]
             raise NotFound("map node", missing, f"map {name} {root.root} is not all there")
+
+
+def node_lines(instance: Instance, oid: Oid) -> list[bytes]:
+    """One node as text: its rows or, above the leaves, last key, oid and row count of children."""
+    schema, _ = open_map(instance, str(oid))
+    reader = Reader(instance.objects, schema)
+    node = reader.root(oid)
+    if not node.level:
+        return lines(schema, node.rows)
+    children = (entry.oid for entry in node.entries(range(len(node.rows))))
+    columns = zip(key_texts(schema, node.rows), children, node.counts().tolist())
+    return [b"%s\t%s\t%d" % (key, str(oid).encode(), rows) for key, oid, rows in columns]

@@ -138,14 +138,15 @@ def _histories(instance: Instance, records: Oids) -> list[Oids]:
 
 def _unique(columns: list[Oids]) -> Oids:
     """All oids of the columns, sorted, without the one of zeros, which is none."""
-    together = np.unique(np.concatenate([*columns, np.zeros(0, "S32")]))
-    return together[together != b""]
+    together: Oids = np.unique(np.concatenate([*columns, np.zeros(0, "S32")]))
+    return together[1:] if len(together) and together[0] == b"" else together
 
 
 def _minus(oids: Oids, others: Oids | None) -> Oids:
     if others is None or not len(others):
         return oids
-    return oids[~np.isin(oids, others, assume_unique=True)]
+    left: Oids = oids[~np.isin(oids, others, assume_unique=True)]
+    return left
 
 
 def _check_there(instance: Instance, kind: BlobType, oids: Oids) -> None:
