@@ -41,6 +41,11 @@ class Pairing:
     """Annotations without a data file, or data files left out by `strict`."""
 
 
+def stem_of(name: bytes) -> bytes:
+    """A file name without its extension."""
+    return name.rpartition(b".")[0] or name
+
+
 def pair(names: Sequence[bytes], strict: bool) -> Pairing:
     """Match the data files of one folder with their annotations."""
     stems = {

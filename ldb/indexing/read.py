@@ -160,7 +160,7 @@ class _Batch:
         except BadInput as error:
             self._problems.append(Problem(os.fsdecode(path), error.why))
         except OSError as error:
-            self._problems.append(Problem(os.fsdecode(path), f"cannot be read: {error.strerror}"))
+            self._problems.append(_unread(path, error))
         self._notes[path] = loaded
         return loaded
 
@@ -187,7 +187,7 @@ class _Batch:
             self._problems.append(Problem(os.fsdecode(path), error.why))
             return
         except OSError as error:
-            self._problems.append(Problem(os.fsdecode(path), f"cannot be read: {error.strerror}"))
+            self._problems.append(_unread(path, error))
             return
         mtime = settled_mtime(state.st_mtime_ns, self._now)
         content = digest.ljust(32, b"\0")
@@ -203,7 +203,7 @@ class _Batch:
         notes = [self._annotation_of(each, oids) for each in self._objects]
         records = self._records(notes)
         attributes = [
-            (each.state.st_mtime_ns, each.state.st_mode, each.state.st_uid, each.state.st_gid)
+            (_mtime(each.state), each.state.st_mode, each.state.st_uid, each.state.st_gid)
             if each.state
             else (0, 0, 0, 0)
             for each in self._objects
@@ -251,7 +251,7 @@ class _Batch:
                 {
                     "gid": state.st_gid,
                     "mode": state.st_mode,
-                    "mtime": state.st_mtime_ns,
+                    "mtime": _mtime(state),
                     "path": uri.decode(),
                     "uid": state.st_uid,
                 }
@@ -260,6 +260,17 @@ class _Batch:
             tags=list(self._reader.tags),
             type=file_type(uri),
         )
+
+
+def _unread(path: bytes, error: OSError) -> Problem:
+    gone = isinstance(error, FileNotFoundError)
+    why = "is gone since its folder was listed" if gone else f"cannot be read: {error.strerror}"
+    return Problem(os.fsdecode(path), why)
+
+
+def _mtime(state: os.stat_result) -> int:
+    """Nanoseconds since 1970, at most what 64 bits hold (file systems go on to 2446)."""
+    return min(state.st_mtime_ns, 2**63 - 1)
 
 
 def file_type(uri: bytes) -> str:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from ldb.backends.opening import open_backend
 from ldb.catalog import PATHS, Catalog, objects_schema
 from ldb.errors import BadInput
-from ldb.history import Commit, MapRoot, Operation, SourceUsed, Version, head, now, publish
+from ldb.history import Operation, SourceUsed, Version, head, now
 from ldb.indexing.merge import Gathered
+from ldb.indexing.publish import IndexRoots, Run, map_root, publish_run, roots_of
 from ldb.indexing.read import BatchResult, Problem, Reader
-from ldb.indexing.resolve import resolve_records
 from ldb.indexing.scan import Scan, Target
 from ldb.indexing.workers import default_processes, read_all
 from ldb.instance import Instance
-from ldb.maps import Root, edit, empty, merge
+from ldb.maps import edit
 from ldb.objects.batch import BatchWriter
 from ldb.objects.store import ObjectStore
 from ldb.progress import SILENT, Progress
@@ -85,7 +85,7 @@ def index(
     gathered = Gathered(catalog, now(), options.tags)
     progress.start("indexing")
     with instance.objects.writer() as writer:
-        old = _roots(instance, base, writer)
+        old = roots_of(instance, base, writer)
         new = _edited(instance, writer, scan, gathered, old, options, progress)
     _fill(report, scan, gathered)
     if options.stop_at_problem and report.problems:
@@ -100,14 +100,9 @@ def index(
         counts=_counts(report),
         time=gathered.run_time,
     )
-    report.version = _publish(instance, base, old, new, operation, options)
+    run = Run(base, old, new, operation)
+    report.version = publish_run(instance, run, options.author, options.message)
     return report
-
-
-@dataclass(frozen=True, slots=True)
-class _Roots:
-    objects: MapRoot
-    paths: MapRoot
 
 
 def _edited(
@@ -115,10 +110,10 @@ def _edited(
     writer: BatchWriter,
     scan: Scan,
     gathered: Gathered,
-    old: _Roots,
+    old: IndexRoots,
     options: IndexOptions,
     progress: Progress,
-) -> _Roots:
+) -> IndexRoots:
     """The two maps after this run; the workers do their reading inside the first edit."""
     opener = ReaderOpener(
         url=instance.url,
@@ -134,7 +129,7 @@ def _edited(
     paths = edit(writer, writer, PATHS, old.paths.root, changes)
     rows = gathered.object_changes(writer, scan.unchanged)
     objects = edit(writer, writer, objects_schema(instance), old.objects.root, rows)
-    return _Roots(_map_root(objects), _map_root(paths))
+    return IndexRoots(map_root(objects), map_root(paths))
 
 
 def _counted(results: Iterator[BatchResult], progress: Progress) -> Iterator[BatchResult]:
@@ -185,17 +180,6 @@ def own_folder(instance: Instance) -> frozenset[tuple[int, int]]:
     return frozenset()
 
 
-def _roots(instance: Instance, version: Version | None, writer: BatchWriter) -> _Roots:
-    if version is not None:
-        return _Roots(version.commit.maps["objects"], version.commit.maps["paths"])
-    objects = empty(writer, objects_schema(instance))
-    return _Roots(_map_root(objects), _map_root(empty(writer, PATHS)))
-
-
-def _map_root(root: Root) -> MapRoot:
-    return MapRoot(root.oid, root.count)
-
-
 def _fill(report: IndexReport, scan: Scan, gathered: Gathered) -> None:
     report.found_objects = scan.counts.data
     report.found_annotations = scan.counts.annotations
@@ -205,7 +189,8 @@ def _fill(report: IndexReport, scan: Scan, gathered: Gathered) -> None:
     report.new_annotations = gathered.counts.new_annotations
     report.new_paths = gathered.counts.new_paths
     report.updated_objects = gathered.counts.updated
-    report.problems.extend(gathered.problems)
+    # Two batches may have met the same bad annotation.
+    report.problems[:] = dict.fromkeys((*report.problems, *gathered.problems))
 
 
 def _counts(report: IndexReport) -> dict[str, int]:
@@ -213,47 +198,3 @@ def _counts(report: IndexReport) -> dict[str, int]:
     more = ("new_paths", "gone_paths", "updated_objects")
     counts = {name: int(getattr(report, name)) for name in names + more}
     return {**counts, "problems": len(report.problems)}
-
-
-def _publish(
-    instance: Instance,
-    base: Version | None,
-    old: _Roots,
-    new: _Roots,
-    operation: Operation,
-    options: IndexOptions,
-) -> Version | None:
-    def make(current: Version | None) -> Commit:
-        roots = new
-        if current is not None and (base is None or current.oid != base.oid):
-            roots = _merged(instance, old, new, current)
-        return Commit(
-            name=INDEX.name,
-            number=0,
-            maps={"objects": roots.objects, "paths": roots.paths},
-            parents=(current.oid,) if current else (),
-            operations=(operation,),
-            author=options.author,
-            message=options.message,
-            time=now(),
-        )
-
-    return publish(instance, INDEX, make)
-
-
-def _merged(instance: Instance, old: _Roots, new: _Roots, current: Version) -> _Roots:
-    """This run's maps merged with those of a run that finished meanwhile."""
-    theirs = _roots_of(current)
-    schema = objects_schema(instance)
-    with instance.objects.writer() as writer:
-        objects = merge(
-            writer, writer, schema, old.objects.root, new.objects.root, theirs.objects.root
-        )
-        root = resolve_records(writer, schema, objects)
-        # Of two rows for one path ours stays: it was seen later.
-        paths = merge(writer, writer, PATHS, old.paths.root, new.paths.root, theirs.paths.root)
-        return _Roots(_map_root(root), _map_root(paths.root))
-
-
-def _roots_of(version: Version) -> _Roots:
-    return _Roots(version.commit.maps["objects"], version.commit.maps["paths"])

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ldb.catalog import FOLDER_END, KIND_DATA, Catalog
-from ldb.formats.pairs import Pairing, pair
+from ldb.formats.pairs import SUFFIX, Pairing, pair, stem_of
 from ldb.maps import Rows
 from ldb.storage.listing import Folder, Report, read_folder, walk
 from ldb.storage.location import LOCAL
@@ -106,8 +106,18 @@ class Scan:
             else:
                 start = prefix[:-1] + FOLDER_END
                 rows = Cursor(self.catalog.paths_under(start)).rest()
-                folder = _only(read_folder(target.folder, self.report)[0], target.names)
+                folder = _only(read_folder(target.folder, self._about(target))[0], target.names)
                 yield from self._compare(folder, rows, False)
+
+    def _about(self, target: Target) -> Report:
+        """Reports what concerns the named files only, or their folder as a whole."""
+
+        def report(path: bytes, why: str) -> None:
+            name = os.path.basename(path)
+            if not name or target.names is None or name in target.names:
+                self.report(path, why)
+
+        return report
 
     def _forget(self, rows: Seen) -> Iterator[Job]:
         for key, at in zip(rows.keys, range(len(rows.keys))):
@@ -122,37 +132,36 @@ class Scan:
     def _compare(self, folder: Folder, old: Seen, whole: bool) -> Iterator[Job]:
         prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
         keys = [prefix + name for name in folder.names]
-        if self._all_unchanged(folder, keys, old):
+        same = old.keys == keys and old.sizes == folder.sizes and old.mtimes == folder.mtimes
+        if same and not self.strict:
+            self._count_unchanged(old)
             return
         pairing = pair(folder.names, self.strict)
         self.counts.data += len(pairing.data)
         self.counts.annotations += len(pairing.annotations)
         self.counts.lone += pairing.lone
-        yield from self._changes(folder, keys, pairing, old, whole)
+        if not same:
+            yield from self._changes(folder, keys, pairing, old, whole)
+        elif self.keep_unchanged:
+            width = self.catalog.instance.id_bytes
+            self.unchanged.extend(old.id_at(at, width) for at, _ in pairing.data)
 
-    def _all_unchanged(self, folder: Folder, keys: list[bytes], old: Seen) -> bool:
-        """Whether the index has just these files, as they are; then they are counted here.
-
-        `strict` may want fewer of them than are known, so it looks at each.
-        """
-        if self.strict or old.keys != keys:
-            return False
-        if old.sizes != folder.sizes or old.mtimes != folder.mtimes:
-            return False
+    def _count_unchanged(self, old: Seen) -> None:
+        """Count a folder of which the index has just these files, as they are."""
         data = old.kinds.count(KIND_DATA)
         self.counts.data += data
-        self.counts.annotations += len(keys) - data
+        self.counts.annotations += len(old.keys) - data
         if self.keep_unchanged:
             width = self.catalog.instance.id_bytes
             self.unchanged.extend(
                 old.id_at(at, width) for at, kind in enumerate(old.kinds) if kind == KIND_DATA
             )
-        return True
 
     def _changes(
         self, folder: Folder, keys: list[bytes], pairing: Pairing, old: Seen, whole: bool
     ) -> Iterator[Job]:
         width = self.catalog.instance.id_bytes
+        prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
         where = {key: at for at, key in enumerate(old.keys)}
         stands = [
             at if at >= 0 and old.sizes[at] == size and old.mtimes[at] == mtime else -1
@@ -180,11 +189,11 @@ class Scan:
                 if keys[at] in where:
                     self.replaced[keys[at]] = old.id_at(where[keys[at]], width)
         if whole:
-            there = {keys[at] for at, _ in pairing.data}
-            there.update(keys[at] for at in pairing.annotations)
-            for key, at in where.items():
-                if key not in there:
-                    jobs.append(self._gone(old, key, at))
+            there = {keys[at] for at in pairing.annotations}
+            there.update(key for key in keys if not _is_annotation(key))
+            there.update(prefix + name for name in folder.unread)
+            gone = [(key, at) for key, at in where.items() if key not in there]
+            jobs += [self._gone(old, key, at) for key, at in gone]
         jobs.sort(key=lambda job: job.key)
         yield from jobs
 
@@ -194,13 +203,19 @@ def _after(folder_start: bytes) -> bytes:
     return folder_start[:-1] + bytes([folder_start[-1] + 1])
 
 
+def _is_annotation(name: bytes) -> bool:
+    return name[-5:].lower() == SUFFIX
+
+
 def _only(folder: Folder, names: frozenset[bytes]) -> Folder:
-    """The named files and the annotations that their stems ask for."""
-    stems = {name.rpartition(b".")[0] or name for name in names}
+    """The named files, and what goes with them by their stems."""
+    data = {stem_of(name) for name in names if not _is_annotation(name)}
+    notes = {name[:-5] for name in names if _is_annotation(name)}
     kept = [
         at
         for at, name in enumerate(folder.names)
-        if name in names or (name[-5:].lower() == b".json" and name[:-5] in stems)
+        if name in names
+        or (name[:-5] in data | notes if _is_annotation(name) else stem_of(name) in notes)
     ]
     return Folder(
         folder.path,

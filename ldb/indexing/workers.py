@@ -11,6 +11,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -51,15 +52,28 @@ class _Pool:
         self._pipes: list[Connection] = [mine for mine, _ in pipes]
         inherited = list(self._pipes) if method == "fork" else []
         self._workers: list[BaseProcess] = []
+        with _interrupts_held(), warnings.catch_warnings():
+            # Python 3.12 warns of forking beside threads: numpy's, which wait for work and
+            # which no worker gives any.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._start(context, pipes, open_reader, inherited)
+        for _, theirs in pipes:
+            theirs.close()
+
+    def _start(
+        self,
+        context: Any,
+        pipes: list[tuple[Connection, Connection]],
+        open_reader: OpenReader,
+        inherited: list[Connection],
+    ) -> None:
         for at, (_, theirs) in enumerate(pipes):
             # A forked worker must close what it inherited, or it outlives a killed parent.
-            others = inherited + [end for other, (_, end) in enumerate(pipes) if other != at]
-            args = (theirs, open_reader, others if method == "fork" else [])
+            others = [end for other, (_, end) in enumerate(pipes) if other != at]
+            args = (theirs, open_reader, inherited + others if inherited else [])
             worker = context.Process(target=_work, args=args, daemon=True)
             worker.start()
             self._workers.append(worker)
-        for _, theirs in pipes:
-            theirs.close()
 
     def __enter__(self) -> _Pool:
         return self
@@ -128,6 +142,19 @@ class _Pool:
 
     def _died(self) -> LdbError:
         return StoreFailed("indexing", "a worker process died", "out of memory? run it again")
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits meanwhile, so that no worker gets it before it ignores it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe: Connection, open_reader: OpenReader, inherited: list[Connection]) -> None:

@@ -17,7 +17,8 @@ from ldb.porcelain.place import Place
 from ldb.query.filters import Failure, Projector
 from ldb.query.parse import parse
 from ldb.query.rowwise import compile_query
-from ldb.query.selection import FilterSpec, Selected, scan_annotations, scan_records, shown
+from ldb.query.selection import FilterSpec, Selected, scan_annotations, scan_records
+from ldb.storage.location import shown
 
 PIECE = 200_000
 """Rows held at a time: each piece reads the blocks of the packs anew."""

@@ -24,6 +24,8 @@ class Folder:
     sizes: list[int] = field(default_factory=list)
     mtimes: list[int] = field(default_factory=list)
     """Nanoseconds since 1970."""
+    unread: list[bytes] = field(default_factory=list)
+    """Names, in any order, of entries that are there but could not be looked at."""
     unlisted: bool = False
     """Whether the folder could not be listed, so that nothing is known of what lies below."""
 
@@ -64,6 +66,7 @@ def read_folder(path: bytes, report: Report) -> tuple[Folder, list[bytes]]:
     """The files of one folder, sorted, and the names of its sub-folders, in any order."""
     states: dict[bytes, os.stat_result] = {}
     others: list[os.DirEntry[bytes]] = []
+    unread: list[bytes] = []
     try:
         with os.scandir(path) as entries:
             for entry in entries:
@@ -73,7 +76,10 @@ def read_folder(path: bytes, report: Report) -> tuple[Folder, list[bytes]]:
                         states[entry.name] = entry.stat()
                     else:
                         others.append(entry)
+                except FileNotFoundError:
+                    continue  # gone since the folder was listed
                 except OSError as error:
+                    unread.append(entry.name)
                     report(entry.path, f"cannot be read: {error.strerror}")
     except OSError as error:
         report(path, f"cannot be listed: {error.strerror}")
@@ -82,7 +88,7 @@ def read_folder(path: bytes, report: Report) -> tuple[Folder, list[bytes]]:
     found = [states[name] for name in names]
     sizes = [state.st_size for state in found]
     mtimes = [state.st_mtime_ns for state in found]
-    return Folder(path, names, sizes, mtimes), _below(path, others, report)
+    return Folder(path, names, sizes, mtimes, unread), _below(path, others, report)
 
 
 def _below(path: bytes, others: list[os.DirEntry[bytes]], report: Report) -> list[bytes]:

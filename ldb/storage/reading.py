@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -21,6 +22,9 @@ WHOLE = 8 * 1024 * 1024
 TRIES = 3
 COARSE_NS = 2_000_000_000
 FINE_NS = 20_000_000
+
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Without O_NONBLOCK, opening what has just become a pipe would wait for ever."""
 
 HASHES: dict[str, Callable[..., Any]] = {
     "md5": partial(hashlib.md5, usedforsecurity=False),
@@ -38,9 +42,11 @@ def read_bytes(path: bytes, limit: int) -> tuple[bytes, os.stat_result]:
     Raises `OSError` where it cannot be read, `BadInput` where it is larger.
     """
     for _ in range(TRIES):
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, _READ)
         try:
             before = os.fstat(handle)
+            if not stat.S_ISREG(before.st_mode):
+                raise BadInput(os.fsdecode(path), "is not a regular file any more")
             size = before.st_size
             if size > limit:
                 raise BadInput(os.fsdecode(path), f"is {size} bytes; the limit is {limit}")
@@ -60,9 +66,11 @@ def hash_file(path: bytes, algorithm: str) -> tuple[bytes, os.stat_result]:
     """Digest of a file's content and its state; stable, or `Changing`. Raises `OSError`."""
     new = HASHES[algorithm]
     for _ in range(TRIES):
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, _READ)
         try:
             before = os.fstat(handle)
+            if not stat.S_ISREG(before.st_mode):
+                raise BadInput(os.fsdecode(path), "is not a regular file any more")
             size = before.st_size
             piece = os.read(handle, size + 1 if size <= WHOLE else PIECE)
             digest, count = new(piece), len(piece)
@@ -91,8 +99,11 @@ def settled_mtime(mtime: int, now: int) -> int:
     """`mtime` if a later change would surely alter it, else 0: read the file again next time.
 
     A file written within one tick of the file system's clock can change without its time
-    changing. Whole seconds mean a coarse clock (FAT, some network disks).
+    changing. Whole seconds mean a coarse clock (FAT, some network disks). A time before
+    1970 or in the future proves nothing.
     """
+    if mtime < 0:
+        return 0
     if now - mtime > COARSE_NS:
         return mtime
     tick = COARSE_NS if mtime % 1_000_000_000 == 0 else FINE_NS
