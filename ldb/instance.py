@@ -77,8 +77,7 @@ class Instance:
         head = self.refs.head(SETTINGS)
         if head is None or head.target is None:
             return Settings()
-        value = decode(self.objects.get(head.target, BlobType.SETTINGS).payload)
-        return _settings_of(value, self.url)
+        return decode_settings(self.objects.get(head.target, BlobType.SETTINGS).payload, self.url)
 
     def update_settings(self, change: Callable[[Settings], Settings], author: str) -> Settings:
         """Apply `change` to the current settings and publish the result.
@@ -149,7 +148,7 @@ def _check_of(body: dict[str, Any]) -> str:
 def _checked(data: bytes, where: str) -> dict[str, Any]:
     """The body of the value `instance`; damage is told from a format that came later."""
     try:
-        body = json.loads(data)
+        body: dict[str, Any] = json.loads(data)
         sound = body.pop("check") == _check_of(body)
         number, object_hash = body["format"], body["object_hash"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -169,7 +168,9 @@ def _value_of(settings: Settings) -> dict[str, Any]:
     return {"locations": rows}
 
 
-def _settings_of(value: Any, where: str) -> Settings:
+def decode_settings(payload: bytes, where: str) -> Settings:
+    """Parse the payload of a settings blob; raises `Corrupt`, or `BadInput` for junk."""
+    value = decode(payload)
     try:
         rows = [Location(str(row["url"]), bool(row["read_add"])) for row in value["locations"]]
     except (KeyError, TypeError):

@@ -33,15 +33,20 @@ def choice_of(app: App) -> InstanceChoice | None:
     return app.find_instance(load_state(folder).instance_url if folder else None)
 
 
-def open_instance_of(app: App) -> Instance:
-    """The instance to use, open; raises `NotFound` saying who named it and how to make one."""
-    choice = choice_of(app)
+def need_choice(choice: InstanceChoice | None) -> InstanceChoice:
+    """The instance chosen; raises `NotFound` where nothing names one."""
     if choice is None:
         raise NotFound(
             "LDB instance",
             "none is named by --instance, LDB_DIR, a workspace or core.instance",
             "make one: ldb init PATH",
         )
+    return choice
+
+
+def open_instance_of(app: App) -> Instance:
+    """The instance to use, open; raises `NotFound` saying who named it and how to make one."""
+    choice = need_choice(choice_of(app))
     try:
         return open_instance(open_backend(choice.where))
     except NotFound as error:
