@@ -45,6 +45,18 @@ def test_prefixes_that_end_in_the_last_byte(prefix: bytes) -> None:
     assert found(Nodes(), STRINGS, table, prefix, b"", None) == wanted
 
 
+@pytest.mark.parametrize("schema", [FIXED, STRINGS])
+def test_a_scan_resumes_after_any_key(schema: Schema) -> None:
+    names = [b"%04d" % at for at in range(90)]
+    nodes = Nodes()
+    root = built(nodes, schema, dict.fromkeys(names, (b"12", b"3")))
+    for at, name in enumerate(names):
+        after = scan(nodes, schema, root.oid, start=name + b"\0")
+        assert sum(map(len, after)) == len(names) - at - 1
+        upto = scan(nodes, schema, root.oid, stop=name + b"\0")
+        assert sum(map(len, upto)) == at + 1
+
+
 def test_a_prefix_scan_reads_only_its_part() -> None:
     nodes = Nodes()
     table: Table = {b"dir%03d/%03d" % divmod(at, 50): (b"12", b"3") for at in range(20_000)}
