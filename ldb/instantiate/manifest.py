@@ -123,6 +123,8 @@ class Journal:
             # The newline ends a line that a killed run left torn.
             started = os.fstat(self._fd).st_size > 0
             write_all(self._fd, b"\n" if started else f"{HEADER}\n".encode())
+        self.is_fresh = not self._has_files and not self._old.entries
+        """Whether the folder held nothing but LDB's own files."""
         self._entries = dict(self._old.entries)
         self.remaining = dict(self._old.entries)
         """Files of earlier runs that this one has not planned."""

@@ -58,6 +58,7 @@ def instantiate(
             link=options.link,
             force=options.force,
             annotations_only=options.annotations_only,
+            fresh=journal.is_fresh,
         )
         processes = options.processes or default_processes()
         with closing(write_batches(batches, write_options, processes)) as results:

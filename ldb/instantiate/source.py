@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from ldb.errors import LdbError, Unsupported
 from ldb.instantiate.options import Link
@@ -68,8 +68,11 @@ class Fetcher:
 
     def fetch(self, uri: str, object_id: bytes, size: int) -> None:
         """Make the temporary file from `uri`; raises `Stale`, or `OSError` of the target."""
-        with _reading():
-            source = os.open(_path(uri), _OPEN)
+        path = _path(uri)
+        try:
+            source = os.open(path, _OPEN)
+        except OSError as error:
+            raise _unreadable(error) from None
         try:
             found = os.fstat(source)
             if not stat.S_ISREG(found.st_mode):
@@ -77,7 +80,7 @@ class Fetcher:
             if found.st_size != size:
                 raise Stale(f"changed since it was indexed: {found.st_size} bytes, not {size}")
             if self._link == "hardlink":
-                self._share(source, found, _path(uri), object_id)
+                self._share(source, found, path, object_id)
             elif not self._cloned(source, found, object_id):
                 self._copy(source, object_id, size)
         finally:
@@ -87,10 +90,12 @@ class Fetcher:
         if size > WHOLE:
             self._copy_in_pieces(source, object_id)
             return
-        with _reading():
+        try:
             data = os.read(source, size + 1)
-            while piece := b"" if len(data) == size else os.read(source, PIECE):
+            while len(data) < size and (piece := os.read(source, PIECE)):
                 data += piece
+        except OSError as error:
+            raise _unreadable(error) from None
         digest = hashlib.new(self._algorithm, data, usedforsecurity=False).digest()
         self._check(digest, object_id)
         fd = self._target.new_file()
@@ -135,9 +140,11 @@ class Fetcher:
 
     def _share(self, source: int, found: os.stat_result, path: bytes, object_id: bytes) -> None:
         """Link the user's own file; it must not have changed while it was hashed."""
-        with _reading():
+        try:
             digest = digest_of(source, self._algorithm)
             real = os.path.realpath(path)  # the file, not a symbolic link that leads to it
+        except OSError as error:
+            raise _unreadable(error) from None
         self._check(digest, object_id)
         self._target.drop()
         try:
@@ -164,15 +171,11 @@ class Fetcher:
             raise Stale(f"changed since it was indexed: its hash is {digest.hex()} now")
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Failures to read the source are the source's."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise Stale("is not there any more") from None
-    except OSError as error:
-        raise Stale(f"cannot be read: {error.strerror}") from None
+def _unreadable(error: OSError) -> Stale:
+    """A failure to read the source is the source's, not the target's."""
+    if isinstance(error, FileNotFoundError):
+        return Stale("is not there any more")
+    return Stale(f"cannot be read: {error.strerror}")
 
 
 def _path(uri: str) -> bytes:
@@ -187,8 +190,10 @@ def _path(uri: str) -> bytes:
 
 def _pieces(source: int) -> Iterator[bytes]:
     while True:
-        with _reading():
+        try:
             piece = os.read(source, PIECE)
+        except OSError as error:
+            raise _unreadable(error) from None
         if not piece:
             return
         yield piece

@@ -50,6 +50,8 @@ class WriteOptions:
     link: Link
     force: bool
     annotations_only: bool
+    fresh: bool
+    """The folder was empty: write first, and look only where a name turns out to be taken."""
 
 
 @dataclass(slots=True)
@@ -166,7 +168,9 @@ class Writer:
         name = path.rpartition("/")[2]
         try:
             folder = self._target.open_folder(path[: -len(name) - 1])
-            standing = self._standing(folder, name, same, had)
+            standing = _Standing.FREE
+            if not self._options.fresh:
+                standing = self._standing(folder, name, same, had)
             if standing is _Standing.SAME:
                 return False
             make()
