@@ -21,9 +21,9 @@ help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DEMO)  ## the whole loop on real images, in a folder you keep
-	@$(BIN)/python demo/run.py
+	@$(BIN)/python -m demo.run
 
-test: $(DEV)  ## all tests (PYTEST_ARGS="-k name" for some)
+test: $(DEV) $(DEMO)  ## all tests (PYTEST_ARGS="-k name" for some)
 	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) $(PYTEST_ARGS)
 
 lint: $(DEV)  ## ruff, and the direction of imports
