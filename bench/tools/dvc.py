@@ -23,7 +23,7 @@ class Dvc(Tool):
     """DVC 3, copying between work folder and cache."""
 
     name = "dvc"
-    cap = 100_000
+    cap = 10_000
     notes: ClassVar[Mapping[str, str]] = {
         "index": "dvc add: hashes, and copies into its cache",
         "index_again": "dvc add",

@@ -22,6 +22,7 @@ class Oxen(Tool):
     """Oxen of PyPI `oxenai`."""
 
     name = "oxen"
+    cap = 10_000
     notes: ClassVar[Mapping[str, str]] = {
         "index": "add",
         "index_again": "add",
