@@ -137,7 +137,7 @@ class VersionSpec:
         return f"{self.ref}{version}{back}"
 
 
-_SPEC = re.compile(r"(?P<name>.*?)(?:\.v(?P<number>\d+))?(?P<back>(?:~\d*)*)", re.DOTALL)
+_SPEC = re.compile(r"(?P<name>.*?)(?:\.v(?P<number>\d{1,10}))?(?P<back>(?:~\d*)*)", re.DOTALL)
 
 
 def parse_version(text: str) -> VersionSpec:
@@ -147,7 +147,7 @@ def parse_version(text: str) -> VersionSpec:
     if not found:
         raise BadName(repr(text), "not a dataset")
     number = found["number"]
-    if number is not None and not 1 <= int(number[:11]) <= MAX_NUMBER:
+    if number is not None and not 1 <= int(number) <= MAX_NUMBER:
         raise BadName(text, "versions count from .v1")
     steps = [int(step[:9]) if step else 1 for step in found["back"].split("~")[1:]]
     return VersionSpec(dataset_ref(found["name"]), int(number) if number else None, sum(steps))

@@ -18,7 +18,7 @@ from ldb.instance import Instance
 from ldb.objects.model import BlobType
 from ldb.porcelain.plumbing.names import rev_parse
 from ldb.porcelain.plumbing.refs import show_ref
-from ldb.porcelain.plumbing.rev_list import oid_list, reachable, rev_list
+from ldb.porcelain.plumbing.rev_list import oid_list, reachable, rev_list, settings_list
 
 
 @click.command(cls=Command)
@@ -37,7 +37,8 @@ def command(
     """Print the commits reachable from COMMITs, newest first.
 
     ^COMMIT leaves out what is reachable from that one. With --objects each line is oid and
-    type: commits first, then map nodes, records, annotations and transform sets.
+    type: commits first, then map nodes, records, annotations and transform sets; with
+    --all also settings.
 
     \b
     Examples:
@@ -57,6 +58,8 @@ def command(
         _line(out, oid, BlobType.COMMIT, objects)
     if objects:
         _objects(instance, found, without, out)
+        for oid in settings_list(instance) if everything else ():
+            _line(out, oid, BlobType.SETTINGS, typed=True)
 
 
 def _objects(

@@ -23,6 +23,7 @@ from ldb.instance import Instance
 from ldb.maps import nodes
 from ldb.maps.node import unpack
 from ldb.objects.model import Blob, BlobType
+from ldb.refs.name import SETTINGS
 
 Oids = NDArray[np.bytes_]
 """Sorted, each once, dtype S32."""
@@ -84,6 +85,11 @@ def reachable(
     for kind, oids in left.items():
         _check_there(instance, kind, oids)
     return left
+
+
+def settings_list(instance: Instance) -> list[Oid]:
+    """Every version of the instance's settings, newest first."""
+    return [ref.target for ref in instance.refs.history(SETTINGS) if ref.target]
 
 
 def oid_list(oids: Oids) -> list[Oid]:
