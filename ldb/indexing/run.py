@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ldb.backends.opening import open_backend
 from ldb.catalog import PATHS, Catalog, objects_schema
@@ -82,6 +82,7 @@ def index(
         skip=own_folder(instance),
         keep_unchanged=bool(options.tags),
     )
+    options = replace(options, tags=tuple(sorted(set(options.tags))))
     gathered = Gathered(catalog, now(), options.tags)
     progress.start("indexing")
     with instance.objects.writer() as writer:

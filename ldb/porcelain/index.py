@@ -24,7 +24,7 @@ from ldb.porcelain.storage import location_of
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX, VersionSpec
 from ldb.storage.importing import Imported, import_file
-from ldb.storage.listing import Folder, read_folder, walk
+from ldb.storage.listing import Folder, name_objection, read_folder, walk
 from ldb.storage.location import LOCAL, is_glob, local_path, to_uri
 
 
@@ -87,6 +87,9 @@ def _expand(place: Place, paths: Sequence[str]) -> dict[str, list[str]]:
 def expand(text: str, cwd: str) -> list[str]:
     """The absolute local paths that a path or glob stands for; raises `NotFound` for none."""
     path = local_path(to_uri(text, cwd))
+    objection = name_objection(os.fsencode(path))
+    if objection:
+        raise BadInput(ascii(text), objection)
     if os.path.lexists(path):
         return [path]
     if not is_glob(text):

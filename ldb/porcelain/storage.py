@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ldb.errors import BadInput, Conflict, NotFound
 from ldb.instance import Location, Settings, add_location
 from ldb.porcelain.place import Place
+from ldb.storage.listing import name_objection
 from ldb.storage.location import local_path, to_uri
 
 
@@ -28,7 +29,11 @@ def add_storage(
     another location (unless `force`), and where there is another read-add location already.
     """
     url = to_uri(path, place.cwd)
-    _try_out(local_path(url), bool(read_add))
+    folder = local_path(url)
+    objection = name_objection(os.fsencode(folder))
+    if objection:
+        raise BadInput(ascii(path), objection)
+    _try_out(folder, bool(read_add))
 
     def change(settings: Settings) -> Settings:
         location = Location(url, _is_read_add(settings, url) if read_add is None else read_add)

@@ -7,6 +7,7 @@ Hidden entries are skipped. What cannot be listed is reported and the rest goes 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -128,15 +129,15 @@ def _fit_names(path: bytes, names: list[bytes], report: Report) -> list[bytes]:
 
 
 def name_objection(name: bytes) -> str:
-    """Why a file of this name cannot be indexed; empty where it can."""
-    if not name.isascii():
-        try:
-            text = name.decode("utf-8")
-        except UnicodeDecodeError:
-            return "has a name that is not UTF-8; rename it to index it"
-        if text.isprintable():
-            return ""
-        name = bytes(min(ord(char), 127) for char in text)
-    if min(name) < 32:
+    """Why a file of this name (or path) cannot be indexed; empty where it can."""
+    try:
+        text = name.decode("utf-8")
+    except UnicodeDecodeError:
+        return "has a name that is not UTF-8; rename it to index it"
+    if not text.isprintable() and _CONTROL.search(text):
         return "has a control character in its name; rename it to index it"
     return ""
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Line breaks and what terminals obey; \\x01 has a meaning in the keys of the index."""
