@@ -65,14 +65,17 @@ class Draft:
 
 def commit_dataset(
     instance: Instance, ref: RefName, draft: Draft, message: str, author: str
-) -> Version:
+) -> Version | None:
     """Publish `draft` as the next version of `ref`, merged with what others committed.
 
-    Raises `Conflict` listing ids where the same object was changed both here and there.
+    None where the newest version holds all that already. Raises `Conflict` listing ids where
+    the same object was changed both here and there.
     """
 
-    def make(current: Version | None) -> Commit:
+    def make(current: Version | None) -> Commit | None:
         root = _merged(instance, ref, draft, current)
+        if current is not None and root.root == dataset_root(current).root:
+            return None
         _copy(instance, draft, root)
         drafted_on = draft.base_version
         parents = [current] if current else []
@@ -90,9 +93,7 @@ def commit_dataset(
             time=now(),
         )
 
-    version = publish(instance, ref, make)
-    assert version is not None
-    return version
+    return publish(instance, ref, make)
 
 
 def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | None) -> MapRoot:

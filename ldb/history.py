@@ -197,12 +197,18 @@ def resolve(instance: Instance, spec: VersionSpec) -> Version:
     assert ref.target is not None
     version = Version(spec.ref, ref.number, ref.target, load_commit(instance, ref.target))
     for _ in range(spec.back):
-        if not version.commit.parents:
+        parent = next(parents(instance, version), None)
+        if parent is None:
             raise NotFound("version", f"{spec} (history ends at {version})")
-        oid = version.commit.parents[0]
-        commit = load_commit(instance, oid)
-        version = Version(spec.ref, commit.number, oid, commit)
+        version = parent
     return version
+
+
+def parents(instance: Instance, version: Version) -> Iterator[Version]:
+    """What a version came from: the version before it first."""
+    for oid in version.commit.parents:
+        commit = load_commit(instance, oid)
+        yield Version(RefName(version.ref.kind, commit.name), commit.number, oid, commit)
 
 
 def _ref_of(instance: Instance, spec: VersionSpec) -> Any:
@@ -233,15 +239,10 @@ def ancestors(instance: Instance, version: Version) -> Iterator[Version]:
         waiting.sort(key=lambda each: (each.commit.time, each.number))
         newest = waiting.pop()
         yield newest
-        for oid in newest.commit.parents:
-            if oid not in seen:
-                seen.add(oid)
-                commit = load_commit(instance, oid)
-                waiting.append(Version(_named(newest.ref, commit), commit.number, oid, commit))
-
-
-def _named(ref: RefName, commit: Commit) -> RefName:
-    return RefName(ref.kind, commit.name)
+        for parent in parents(instance, newest):
+            if parent.oid not in seen:
+                seen.add(parent.oid)
+                waiting.append(parent)
 
 
 def publish(

@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ldb.backends.files import flush_folder, write_durably
 from ldb.backends.local import LocalBackend
-from ldb.errors import BadInput, Conflict, Corrupt, NotFound, StoreFailed
+from ldb.errors import BadInput, Conflict, Corrupt, NotFound, StoreFailed, Unsupported
 from ldb.history import (
     DiffCounts,
     MapRoot,
@@ -135,13 +136,7 @@ def load_state(folder: str) -> State:
         raise NotFound("workspace", folder, "make one: ldb stage ds:NAME") from None
     except OSError as error:
         raise StoreFailed(path, str(error.strerror)) from None
-    check, payload = data[:32], data[32:]
-    if hashlib.sha256(payload).digest() != check:
-        raise Corrupt("workspace state", path)
-    try:
-        return _state_of(decode(payload))
-    except (KeyError, TypeError, ValueError, AttributeError, BadInput):
-        raise Corrupt("workspace state", path) from None
+    return decode_state(data, path)
 
 
 def open_workspace(folder: str, instance: Instance) -> Workspace:
@@ -253,20 +248,37 @@ def clear_objects(folder: str) -> None:
 
 
 def _save(folder: str, state: State) -> None:
-    payload = encode(_value_of(state))
     inside = os.path.join(folder, FOLDER)
-    name = ""
+    temporary = os.path.join(inside, f".{STATE}-{secrets.token_hex(8)}")
     try:
-        handle, name = tempfile.mkstemp(prefix=".state-", dir=inside)
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(payload).digest() + payload)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, os.path.join(inside, STATE))
+        write_durably(temporary, encode_state(state), 0)
+        os.replace(temporary, os.path.join(inside, STATE))
+        flush_folder(inside)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
         raise StoreFailed(inside, f"cannot be written: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def encode_state(state: State) -> bytes:
+    """What the file `state` holds: a SHA-256 and what it is of."""
+    payload = encode(_value_of(state))
+    return hashlib.sha256(payload).digest() + payload
+
+
+def decode_state(data: bytes, where: str) -> State:
+    """Parse the file `state`; raises `Corrupt` or `Unsupported` naming `where`."""
+    check, payload = data[:32], data[32:]
+    if hashlib.sha256(payload).digest() != check:
+        raise Corrupt("workspace state", where)
+    try:
+        value = decode(payload)
+        if value["format"] != FORMAT:
+            raise Unsupported(f"workspace format {value['format']} of {where}", "upgrade ldb")
+        return _state_of(value)
+    except (KeyError, TypeError, ValueError, AttributeError, BadInput):
+        raise Corrupt("workspace state", where) from None
 
 
 def _value_of(state: State) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def tag_list(text: str) -> tuple[str, ...]:
     return tags
 
 
-def _expression(text: str) -> str:
+def expression(text: str) -> str:
+    """The type of options that take a query; what is wrong in it shows when it is parsed."""
     if not text.strip():
         raise click.BadParameter("an empty expression asks for nothing")
     return text
@@ -63,15 +64,15 @@ def _expression(text: str) -> str:
 
 _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--query", {
-        "type": _expression, "metavar": "E",
+        "type": expression, "metavar": "E",
         "help": "JMESPath over the annotation; one that lacks a key E names is skipped.",
     }),
     ("--jquery", {
-        "type": _expression, "metavar": "E",
+        "type": expression, "metavar": "E",
         "help": "Plain JMESPath over the annotation; a missing key is null.",
     }),
     ("--file", {
-        "type": _expression, "metavar": "E",
+        "type": expression, "metavar": "E",
         "help": "JMESPath over the object's attributes: fs.size, type, tags, …",
     }),
     ("--path", {
@@ -110,9 +111,20 @@ def filter_options(function: F) -> F:
     function = click.option(
         "--seed", type=int, metavar="S", help="Same seed, same sample and shuffle."
     )(function)
+    return _filters(function, [name for name, _ in _FILTERS])
+
+
+def query_options(function: F) -> F:
+    """`--query` and `--jquery` alone, for values that are in no instance: `filters`."""
+    return _filters(function, ["--query", "--jquery"])
+
+
+def _filters(function: F, names: Sequence[str]) -> F:
     for name, settings in reversed(_FILTERS):
-        multiple = not settings.get("count", False)
-        function = click.option(name, cls=FilterOption, multiple=multiple, **settings)(function)
+        if name in names:
+            multiple = not settings.get("count", False)
+            option = click.option(name, cls=FilterOption, multiple=multiple, **settings)
+            function = option(function)
     return function
 
 

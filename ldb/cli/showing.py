@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from ldb.cli.output import visible
+
 if TYPE_CHECKING:
     from ldb.history import DiffCounts, Operation, Version
 
@@ -30,13 +32,7 @@ def changes_json(changes: DiffCounts) -> dict[str, int]:
 def operation_line(operation: Operation) -> str:
     """The command as it was typed, and what it did."""
     numbers = ", ".join(f"{name} {count}" for name, count in operation.counts.items() if count)
-    command = " ".join(_quoted(word) for word in operation.command)
-    return f"ldb {command}" + (f"  ({numbers})" if numbers else "")
-
-
-def _quoted(word: str) -> str:
-
-    return shlex.quote(word)
+    return f"ldb {visible(shlex.join(operation.command))}" + (f"  ({numbers})" if numbers else "")
 
 
 def operation_json(operation: Operation) -> dict[str, Any]:

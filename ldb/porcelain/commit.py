@@ -6,10 +6,20 @@ from dataclasses import dataclass, replace
 
 from ldb.dataset import Draft, commit_dataset
 from ldb.errors import BadInput, Conflict
-from ldb.history import DATASET_MAP, Commit, Operation, SourceUsed, Version, head, now, publish
+from ldb.history import (
+    Commit,
+    Operation,
+    SourceUsed,
+    Version,
+    ancestors,
+    dataset_root,
+    head,
+    now,
+    publish,
+)
 from ldb.porcelain.place import Place
 from ldb.refs.name import INDEX, RefName, dataset_ref
-from ldb.workspace import Workspace, locked, open_workspace, staged
+from ldb.workspace import Workspace, staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +39,24 @@ def commit(place: Place, message: str = "", name: str = "", restore: bool = Fals
 
     `restore` makes an unchanged draft of an older version the newest again.
     """
-    folder = place.need_workspace().folder
-    with locked(folder):
-        workspace = open_workspace(folder, place.instance)
+    with place.changing() as place:
+        workspace = place.need_workspace()
         ref = _target(workspace, name)
         before = head(place.instance, ref)
         if restore:
             return _restore(place, workspace, ref, before, message)
-        same_name = workspace.state.base is not None and workspace.state.base.name == ref.name
-        if not workspace.state.dirty and (same_name or not workspace.state.root.count):
-            older = before is not None and before.oid != _base_oid(workspace)
+        base, root = workspace.state.base, workspace.state.root
+        same_name = base is not None and base.name == ref.name
+        if not workspace.state.dirty and (same_name or not root.count):
+            older = base is not None and before is not None and before.oid != base.commit
             return Committed(None, older=older and same_name, head=before)
+        _refuse_another(place, workspace, ref, before)
         version = commit_dataset(place.instance, ref, _draft(workspace), message, place.author)
-        staged(folder, place.instance, ref.name, version)
-        mine = version.commit.maps[DATASET_MAP].root == workspace.state.root.root
-        return Committed(version, merged=not mine, head=version)
+        newest = version or head(place.instance, ref)
+        assert newest is not None
+        staged(workspace.folder, place.instance, ref.name, newest)
+        merged = version is not None and dataset_root(version).root != root.root
+        return Committed(version, merged=merged, head=newest)
 
 
 def _target(workspace: Workspace, name: str) -> RefName:
@@ -56,8 +69,23 @@ def _target(workspace: Workspace, name: str) -> RefName:
     return ref
 
 
-def _base_oid(workspace: Workspace) -> object:
-    return workspace.state.base.commit if workspace.state.base else None
+def _refuse_another(
+    place: Place, workspace: Workspace, ref: RefName, before: Version | None
+) -> None:
+    """Refuse to save over a dataset that has nothing to do with this draft."""
+    base = workspace.state.base
+    if before is None or ref.name == workspace.state.dataset:
+        return
+    if base is not None and any(
+        version.oid == base.commit for version in ancestors(place.instance, before)
+    ):
+        return
+    raise Conflict(
+        str(ref),
+        "a new name",
+        f"{before}, which this draft was not staged from",
+        f"to add to it: ldb stage {ref} ELSEWHERE, and there ldb add ws:{workspace.folder}",
+    )
 
 
 def _draft(workspace: Workspace) -> Draft:
@@ -95,6 +123,6 @@ def _restore(
         )
 
     version = publish(place.instance, ref, make)
-    assert version is not None
+    assert version is not None  # as `make` always gives a commit
     staged(workspace.folder, place.instance, ref.name, version)
     return Committed(version, head=version)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,8 +15,8 @@ from ldb.dataset import count_changes, dataset_schema
 from ldb.errors import BadInput
 from ldb.history import DiffCounts, MapRoot, Version, dataset_root, resolve
 from ldb.ids import NO_OID, ObjectId, Oid
-from ldb.maps import Difference, Schema, diff
-from ldb.objects.codec import decode
+from ldb.maps import Difference, Rows, Schema, diff
+from ldb.objects.codec import decode, encode
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 from ldb.porcelain.place import Place
@@ -24,7 +25,8 @@ from ldb.refs.name import INDEX, parse_version
 from ldb.storage.location import shown
 
 Sign = Literal["+", "-", "~"]
-BATCH = 4096
+BATCH = 16384
+"""Rows whose paths are looked up at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,10 @@ def sides(place: Place, names: Sequence[str]) -> tuple[Side, Side]:
     if len(names) == 2:
         pair = (_side(place, names[0]), _side(place, names[1]))
     elif place.workspace is None:
-        given = names[0] if names else "nothing"
-        raise BadInput("diff", f"{given} to compare, and no workspace here", "name two versions")
+        what = f"nothing here to compare {names[0]} with" if names else "nothing here to compare"
+        raise BadInput(
+            "diff", f"{what}: {place.cwd} is in no workspace", "name two: ldb diff ds:A ds:B"
+        )
     else:
         pair = (_side(place, names[0]) if names else _base(place), _draft(place))
     if pair[0].schema != pair[1].schema:
@@ -66,7 +70,8 @@ def sides(place: Place, names: Sequence[str]) -> tuple[Side, Side]:
 
 def _side(place: Place, name: str) -> Side:
     if name.startswith("ws:"):
-        if place.workspace is not None and name == "ws:" + place.workspace.folder:
+        folder = os.path.normpath(os.path.join(place.cwd, name[3:] or "."))
+        if place.workspace is not None and folder == place.workspace.folder:
             return _draft(place)
         raise BadInput(name, "only this workspace's draft can be compared", "leave the name out")
     return of_version(place, resolve(place.instance, parse_version(name)))
@@ -103,8 +108,20 @@ def summary(old: Side, new: Side) -> DiffCounts:
 
 def lines(place: Place, old: Side, new: Side) -> Iterator[Line]:
     """Every data object that differs, by id."""
-    for part in _differences(old, new):
-        yield from _lines(place.catalog, part, new.annotation_field)
+    for parts in _batches(_differences(old, new)):
+        yield from _lines(place.catalog, parts, new.annotation_field)
+
+
+def _batches(parts: Iterable[Difference]) -> Iterator[list[Difference]]:
+    """Enough differences at a time for looking up paths to be cheap."""
+    batch: list[Difference] = []
+    for part in parts:
+        batch.append(part)
+        if sum(map(len, batch)) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _differences(old: Side, new: Side) -> Iterator[Difference]:
@@ -113,12 +130,16 @@ def _differences(old: Side, new: Side) -> Iterator[Difference]:
         yield from diff(store, new.schema, old.root.root, new.root.root)
 
 
-def _lines(catalog: Catalog, part: Difference, field: int) -> Iterator[Line]:
+def _lines(catalog: Catalog, parts: Sequence[Difference], field: int) -> Iterator[Line]:
     """Lines of one range of keys."""
+    removed = Rows.concat([part.removed for part in parts])
+    added = Rows.concat([part.added for part in parts])
+    old = Rows.concat([part.old for part in parts])
+    new = Rows.concat([part.new for part in parts])
     groups: list[tuple[Sign, Any, Any, Any]] = [
-        ("-", part.removed.keys, part.removed.fields[field], None),
-        ("+", part.added.keys, None, part.added.fields[field]),
-        ("~", part.new.keys, part.old.fields[field], part.new.fields[field]),
+        ("-", removed.keys, removed.fields[field], None),
+        ("+", added.keys, None, added.fields[field]),
+        ("~", new.keys, old.fields[field], new.fields[field]),
     ]
     found = []
     for sign, keys, before, after in groups:
@@ -145,13 +166,15 @@ def first_paths(catalog: Catalog, ids: np.typing.NDArray[np.bytes_]) -> list[str
 
 def changed_keys(place: Place, line: Line) -> list[str]:
     """For a changed annotation: `key: old → new` for each key path that differs."""
+    if line.old_annotation == line.new_annotation:
+        return []  # in the index: another path, tag or attribute
     old, new = (_annotation(place, oid) for oid in (line.old_annotation, line.new_annotation))
     return list(_compare("", old, new))
 
 
 def _annotation(place: Place, oid: Oid | None) -> Any:
     if oid is None:
-        return None
+        return _NOTHING
     return decode(place.instance.objects.get(oid, BlobType.ANNOTATION).payload)
 
 
@@ -161,9 +184,10 @@ _NOTHING = object()
 def _compare(where: str, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
-            inner = f"{where}.{key}" if where else key
+            name = key if key.isidentifier() else json.dumps(key, ensure_ascii=False)
+            inner = f"{where}.{name}" if where else name
             yield from _compare(inner, old.get(key, _NOTHING), new.get(key, _NOTHING))
-    elif type(old) is not type(new) or old != new:
+    elif old is _NOTHING or new is _NOTHING or encode(old) != encode(new):
         yield f"{where or '(all)'}: {_short(old)} → {_short(new)}"
 
 

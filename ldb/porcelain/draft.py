@@ -1,25 +1,26 @@
 """`ldb add` and `ldb del`: change the draft of a workspace.
 
-Each makes one map edit in the workspace's own store and one new state; nothing is written
-to the instance.
+Each makes one map edit in the workspace's own store and one new state. Nothing is written to
+the instance but what is indexed on the way: new files, annotations edited in the workspace.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ldb.dataset import count_changes, dataset_schema, diff_maps
 from ldb.history import DiffCounts, MapRoot, Operation, now
-from ldb.maps import Changes, Rows, edit, lookup
+from ldb.maps import Changes, Rows, edit
 from ldb.porcelain.auto_index import auto_index
+from ldb.porcelain.edits import index_edits, read_edits
 from ldb.porcelain.place import Place
-from ldb.porcelain.sources import Selection, select
+from ldb.porcelain.sources import Known, Selection, drafted_rows, select
 from ldb.progress import SILENT, Progress
 from ldb.query.selection import FilterSpec, Selected
-from ldb.workspace import Workspace, locked, open_workspace
+from ldb.workspace import Workspace
 
 CHUNK = 65536
 
@@ -35,6 +36,8 @@ class Changed:
     removed: int = 0
     updated: int = 0
     """Objects of the draft that got another annotation."""
+    edited: int = 0
+    """Annotations that were edited in the workspace."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -54,32 +57,35 @@ def add(
 ) -> Changed:
     """Add what sources and filters give to the draft; no source: the whole index.
 
-    Local paths are indexed first, where the user wants that (`place.auto_index`).
+    Local paths are indexed first, where the user wants that (`place.auto_index`), and edited
+    annotations of the workspace always are.
     """
-    folder = place.need_workspace().folder
-    with locked(folder):
-        workspace = open_workspace(folder, place.instance)
+    with place.changing() as place:
+        workspace = place.need_workspace()
+        edits = read_edits(place, sources)
         indexed = auto_index(place, sources, progress)
+        place = index_edits(indexed.place, edits, command)
+        known = Known(indexed.ids, edits.oids)
         chosen = select(
-            indexed.place, sources, filters,
-            default="root", seed=seed, progress=progress, ids=indexed.ids,
-        )  # fmt: skip
-        rows = by_id(chosen.rows)
-        known, (notes, transforms) = lookup(
-            workspace.store, dataset_schema(place.instance), workspace.state.root.root, rows.ids
+            place, sources, filters, default="root", seed=seed, progress=progress, known=known
         )
-        same = known & (notes == rows.annotations).all(axis=1)
+        rows = by_id(chosen.rows)
+        there, drafted = drafted_rows(workspace, rows.ids)
+        other = there & (drafted.annotations != rows.annotations).any(axis=1)
         # An object keeps its transforms in the draft unless the source brings its own.
         own = rows.transforms.any(axis=1, keepdims=True)
-        merged = np.where(own, rows.transforms, transforms)
-        changes = Changes.upserts(Rows(rows.ids, (rows.annotations, merged)))
+        transforms = np.where(own, rows.transforms, drafted.transforms)
+        changes = Changes.upserts(Rows(rows.ids, (rows.annotations, transforms)))
         operation = operation_for(command, chosen, filters, seed)
-        counts = {"added": int((~known).sum()), "updated": int((known & ~same).sum())}
-        done = apply(workspace, chunked(changes), operation, counts)
+        counts = {"added": int((~there).sum()), "updated": int(other.sum())}
         return Changed(
-            done, rows, added=counts["added"], updated=counts["updated"],
+            apply(workspace, chunked(changes), operation, counts),
+            rows,
+            added=counts["added"],
+            updated=counts["updated"],
+            edited=len(edits.oids),
             warnings=(*map(str, indexed.problems), *chosen.warnings),
-        )  # fmt: skip
+        )
 
 
 def delete(
@@ -92,17 +98,16 @@ def delete(
     progress: Progress = SILENT,
 ) -> Changed:
     """Take what sources and filters give out of the draft; no source: the draft itself."""
-    folder = place.need_workspace().folder
-    with locked(folder):
-        workspace = open_workspace(folder, place.instance)
-        schema = dataset_schema(place.instance)
+    with place.changing() as place:
+        workspace = place.need_workspace()
         chosen = select(place, sources, filters, default="staged", seed=seed, progress=progress)
         rows = by_id(chosen.rows)
-        known, _ = lookup(workspace.store, schema, workspace.state.root.root, rows.ids)
-        changes = Changes.deletes(schema, rows.ids[known])
+        there, _ = drafted_rows(workspace, rows.ids)
+        changes = Changes.deletes(dataset_schema(place.instance), rows.ids[there])
         operation = operation_for(command, chosen, filters, seed)
-        done = apply(workspace, chunked(changes), operation, {"removed": int(known.sum())})
-        return Changed(done, rows, removed=int(known.sum()), warnings=chosen.warnings)
+        removed = int(there.sum())
+        done = apply(workspace, chunked(changes), operation, {"removed": removed})
+        return Changed(done, rows, removed=removed, warnings=chosen.warnings)
 
 
 def operation_for(
@@ -128,16 +133,13 @@ def apply(
     counts: dict[str, int],
 ) -> Workspace:
     """Edit the draft and save it; a change that changes nothing leaves no trace."""
-    state, instance = workspace.state, workspace.instance
-    schema = dataset_schema(instance)
+    state, schema = workspace.state, dataset_schema(workspace.instance)
     with workspace.store.writer() as writer:
         made = edit(writer, writer, schema, state.root.root, changes)
     root = MapRoot(made.oid, made.count)
     if root.root == state.root.root:
         return workspace
-    operation = Operation(
-        operation.command, operation.sources, operation.filters, counts, operation.time
-    )
+    operation = replace(operation, counts=counts)
     return workspace.changed(root, operation, changes_since(workspace, root))
 
 

@@ -14,7 +14,7 @@ from ldb.history import (
     Version,
     ancestors,
     dataset_root,
-    load_commit,
+    parents,
     resolve,
 )
 from ldb.ids import NO_OID, ObjectId, Oid
@@ -47,9 +47,9 @@ def log(place: Place, spec: VersionSpec) -> Iterator[Version]:
     return ancestors(place.instance, resolve(place.instance, spec))
 
 
-def object_log(place: Place, spec: VersionSpec, name: ObjectId) -> Iterator[Event]:
-    """The versions that changed one data object, newest first."""
-    for version in log(place, spec):
+def object_log(place: Place, newest: Version, name: ObjectId) -> Iterator[Event]:
+    """The versions up to `newest` that changed one data object, newest first."""
+    for version in ancestors(place.instance, newest):
         after = presence(place, version, name)
         before = _before(place, version, name)
         what = change(before, after)
@@ -66,11 +66,8 @@ def change(before: Presence, after: Presence) -> str:
 
 def _before(place: Place, version: Version, name: ObjectId) -> Presence:
     """The object as the first parent had it."""
-    if not version.commit.parents:
-        return Presence(False)
-    oid = version.commit.parents[0]
-    commit = load_commit(place.instance, oid)
-    return presence(place, Version(version.ref, commit.number, oid, commit), name)
+    parent = next(parents(place.instance, version), None)
+    return presence(place, parent, name) if parent else Presence(False)
 
 
 def presence(place: Place, version: Version, name: ObjectId) -> Presence:
@@ -97,13 +94,15 @@ def _presence(there: bool, raw: bytes) -> Presence:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a data object is in a version: the operations that brought it, newest first."""
+    """Why a data object is in a version as it is: one change of it, and what made that."""
 
     version: Version
     """Where it was added, or its annotation changed."""
     what: str
     operations: tuple[Operation, ...]
-    """Usually one; more where their single effects were not kept."""
+    """Those that touched it, in the order they were run."""
+    sure: bool = True
+    """False: it was one of these, as the single effects of so many were not kept."""
 
 
 def why(place: Place, name: ObjectId, spec: VersionSpec) -> list[Reason]:
@@ -116,29 +115,30 @@ def why(place: Place, name: ObjectId, spec: VersionSpec) -> list[Reason]:
         hint = "`ldb log --object` shows its past"
         raise NotFound("data object", f"id:{name} in {version}", hint)
     reasons = []
-    for event in object_log(place, spec, name):
-        reasons.append(Reason(event.version, event.what, _responsible(place, event, name)))
+    for event in object_log(place, version, name):
+        reasons.append(_reason(place, event, name))
         if event.what == "added":
             break
     return reasons
 
 
-def _responsible(place: Place, event: Event, name: ObjectId) -> tuple[Operation, ...]:
+def _reason(place: Place, event: Event, name: ObjectId) -> Reason:
     """The operations of a commit that changed the object, by the maps they left behind."""
-    version = event.version
-    if version.ref == INDEX or not version.commit.operations:
-        return version.commit.operations
+    version, operations = event.version, event.version.commit.operations
+    if version.ref == INDEX or not operations:
+        return Reason(version, event.what, operations)
     before = _before(place, version, name)
     found: list[Operation] = []
-    unsure: list[Operation] = []
-    last = len(version.commit.operations) - 1
-    for at, operation in enumerate(version.commit.operations):
-        result = dataset_root(version) if at == last else operation.result
-        unsure.append(operation)
+    group: list[Operation] = []
+    sure = True
+    for at, operation in enumerate(operations):
+        group.append(operation)
+        result = dataset_root(version) if at == len(operations) - 1 else operation.result
         if result is None:
             continue
         after = in_map(place, place.instance.objects, result, name)
         if change(before, after):
-            found += unsure
-        before, unsure = after, []
-    return tuple(found) or version.commit.operations
+            found += group
+            sure = sure and len(group) == 1
+        before, group = after, []
+    return Reason(version, event.what, tuple(found) or operations, sure and bool(found))

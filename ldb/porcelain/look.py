@@ -11,13 +11,19 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ldb.catalog import Record, key_bytes, record_view
+from ldb.catalog import Catalog, Record, key_bytes, record_view
 from ldb.ids import NO_OID, ObjectId, Oid
-from ldb.porcelain.place import Place
-from ldb.query.filters import Failure, Projector
+from ldb.query.filters import Projector
 from ldb.query.parse import parse
 from ldb.query.rowwise import compile_query
-from ldb.query.selection import FilterSpec, Selected, scan_annotations, scan_records
+from ldb.query.selection import (
+    FilterSpec,
+    KnownKeys,
+    Selected,
+    failure_line,
+    scan_annotations,
+    scan_records,
+)
 from ldb.storage.location import shown
 
 PIECE = 200_000
@@ -53,11 +59,11 @@ def summary(rows: Selected) -> Summary:
     return Summary(len(rows), int(rows.annotations.any(axis=1).sum()))
 
 
-def list_rows(place: Place, rows: Selected) -> Iterator[ListRow]:
+def list_rows(catalog: Catalog, rows: Selected) -> Iterator[ListRow]:
     """Every row, in the order of the selection."""
     for piece in _pieces(rows):
         records: list[Record | None] = [None] * len(piece)
-        for positions, found in scan_records(place.catalog, piece.ids):
+        for positions, found in scan_records(catalog, piece.ids):
             for at, each in zip(positions.tolist(), found):
                 records[at] = each
         notes = piece.annotations.tobytes()
@@ -116,28 +122,40 @@ def shows_of(
 
 
 class Evaluation:
-    """Values of a selection; afterwards `failures` tells what could not be evaluated."""
+    """Values of a selection; afterwards `warnings` tells what could not be evaluated.
 
-    def __init__(self, place: Place, rows: Selected, shows: Sequence[Show]) -> None:
-        self._place = place
+    An object that lacks a key which a `query` names is left out.
+    """
+
+    def __init__(self, catalog: Catalog, rows: Selected, shows: Sequence[Show]) -> None:
+        self._catalog = catalog
         self._rows = rows
-        self._shows = [(show, _projector(show)) for show in shows]
+        self._shows = [(show, projector_of(show)) for show in shows]
+        self._keys = KnownKeys()
+        self._shown = 0
 
     def __iter__(self) -> Iterator[Evaluated]:
         for piece in _pieces(self._rows):
             yield from self._piece(piece)
 
-    def failures(self) -> Iterator[tuple[Show, Failure, int]]:
-        """What failed: the first of each expression, and how many there were."""
+    def warnings(self) -> Iterator[str]:
+        """What failed, once for each expression; keys that no annotation has."""
         for show, projector in self._shows:
-            if projector is not None and projector.first_failure is not None:
-                yield show, projector.first_failure, projector.failures
+            if projector is not None and (line := failure_line(repr(show.text), projector)):
+                yield line
+        if len(self._rows) and not self._shown:
+            for show, _ in self._shows:
+                if show.kind == "query":
+                    yield from self._keys.unknown(parse(show.text))
 
     def _piece(self, piece: Selected) -> Iterator[Evaluated]:
         names = [ObjectId(raw) for raw in key_bytes(piece.ids)]
         columns = [self._column(piece, names, show, each) for show, each in self._shows]
         for at, name in enumerate(names):
-            yield Evaluated(name, tuple(column[at] for column in columns))
+            values = tuple(column[at] for column in columns)
+            if not any(value is LACKING for value in values):
+                self._shown += 1
+                yield Evaluated(name, values)
 
     def _column(
         self, piece: Selected, names: list[ObjectId], show: Show, projector: Projector | None
@@ -145,8 +163,12 @@ class Evaluation:
         column: list[Any] = [None] * len(piece)
         for positions, values in self._values(piece, names, show):
             places = positions.tolist()
+            if show.kind == "query":
+                self._keys.see(values)
             called = [f"id:{names[at]}" for at in places]
-            results = values if projector is None else projector.values(values, called)
+            results = values
+            if projector is not None:
+                results = list(projector.values(values, called, lacking=LACKING))
             for at, result in zip(places, results):
                 column[at] = result
         return column
@@ -155,14 +177,18 @@ class Evaluation:
         self, piece: Selected, names: list[ObjectId], show: Show
     ) -> Iterator[tuple[Any, list[Any]]]:
         if show.kind != "file":
-            yield from scan_annotations(self._place.instance, piece.annotations)
+            yield from scan_annotations(self._catalog.instance, piece.annotations)
             return
-        for positions, records in scan_records(self._place.catalog, piece.ids):
+        for positions, records in scan_records(self._catalog, piece.ids):
             places = positions.tolist()
             yield positions, [record_view(names[at], each) for at, each in zip(places, records)]
 
 
-def _projector(show: Show) -> Projector | None:
+LACKING: Any = object()
+"""Stands for the value of a query where a key is missing."""
+
+
+def projector_of(show: Show) -> Projector | None:
     """How to get the value; None: the whole annotation or record."""
     if not show.text:
         return None

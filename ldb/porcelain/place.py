@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from ldb.catalog import Catalog, open_catalog
 from ldb.errors import NotFound
 from ldb.instance import Instance
-from ldb.workspace import Workspace, find, open_workspace
+from ldb.workspace import Workspace, find, locked, open_workspace
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class Place:
         if self.workspace is None:
             raise NotFound("workspace", self.cwd, "make one here: ldb stage ds:NAME")
         return self.workspace
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Place]:
+        """The same place with its workspace held for one changing command, and read anew."""
+        with locked(self.need_workspace().folder):
+            yield self.refreshed()
 
     def refreshed(self) -> Place:
         """The same place, looking at the index anew (something was indexed since)."""

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from ldb.errors import BadInput, NotFound
 from ldb.objects.codec import annotation_payload, decode
 from ldb.objects.model import MAX_PAYLOAD
-from ldb.porcelain.look import Show
-from ldb.query.filters import Filter, Projector
+from ldb.porcelain.look import LACKING, Show, projector_of
+from ldb.query.filters import Filter
 from ldb.query.parse import parse
 from ldb.query.rowwise import compile_query
-from ldb.query.selection import FilterSpec
+from ldb.query.selection import FilterSpec, KnownKeys, failure_line
 from ldb.storage.listing import walk
 from ldb.storage.location import local_path, to_uri
 from ldb.storage.reading import read_bytes
@@ -29,27 +29,39 @@ class Answer:
 
 
 class FileQuery:
-    """Files through filters to answers; afterwards `problems` tells of unreadable files."""
+    """Files through filters to answers; afterwards `problems` tells of unreadable files.
+
+    A file that lacks a key which a `query` names is left out.
+    """
 
     def __init__(self, cwd: str, filters: Sequence[FilterSpec], show: Show | None) -> None:
         self._cwd = cwd
         self._filters = [(each, _filter(each)) for each in filters]
-        self._projector = _shown(show)
+        self._show = show
+        self._projector = projector_of(show) if show else None
+        self._keys = KnownKeys()
+        self._answered = False
         self.problems: list[BadInput] = []
 
     def warnings(self) -> Iterator[str]:
-        """What failed on some file: the first of each filter, and how many."""
-        for spec, each in self._filters:
-            if each.first_failure is not None:
-                more = f" (and {each.failures - 1} more)" if each.failures > 1 else ""
-                first = each.first_failure
-                yield f"--{spec.kind} failed on {first.name}: {first.why}{more}"
+        """What failed, once for each query; where nothing was found, keys that no file has."""
+        lines = [failure_line(f"--{spec.kind}", each) for spec, each in self._filters]
+        if self._show and self._projector:
+            lines.append(failure_line(repr(self._show.text), self._projector))
+        if not self._answered:
+            named = [(spec.kind, spec.value) for spec, _ in self._filters]
+            named += [(self._show.kind, self._show.text)] if self._show else []
+            for kind, text in named:
+                lines += self._keys.unknown(parse(text)) if kind == "query" else []
+        yield from (line for line in lines if line)
 
     def run(self, paths: Sequence[str]) -> Iterator[Answer]:
         """Answers in the order of the files; folders give their JSON files, sorted."""
         for path in paths:
             for file in self._files(path):
-                yield from self._answer(file)
+                for answer in self._answer(file):
+                    self._answered = True
+                    yield answer
 
     def _files(self, text: str) -> Iterator[str]:
         path = local_path(to_uri(text, self._cwd))
@@ -76,10 +88,12 @@ class FileQuery:
         except OSError as error:
             self.problems.append(BadInput(path, f"cannot be read: {error.strerror}"))
             return
+        self._keys.see([value])
         if all(each.matches(value, path) for _, each in self._filters):
             if self._projector is not None:
-                value = next(self._projector.values([value], [path]))
-            yield Answer(path, value)
+                value = next(self._projector.values([value], [path], lacking=LACKING))
+            if value is not LACKING:
+                yield Answer(path, value)
 
 
 def _filter(spec: FilterSpec) -> Filter:
@@ -87,10 +101,3 @@ def _filter(spec: FilterSpec) -> Filter:
         raise BadInput(f"--{spec.kind}", "loose files can be asked with --query and --jquery only")
     missing: Literal["skip", "null"] = "skip" if spec.kind == "query" else "null"
     return Filter(compile_query(parse(spec.value, f"--{spec.kind}"), missing))
-
-
-def _shown(show: Show | None) -> Projector | None:
-    if show is None or not show.text:
-        return None
-    missing: Literal["skip", "null"] = "skip" if show.kind == "query" else "null"
-    return Projector(compile_query(parse(show.text, "--show"), missing))

@@ -7,43 +7,45 @@ sources give it.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import (
-    FOLDER_END,
-    KIND_ANNOTATION,
-    KIND_DATA,
-    Catalog,
-    as_keys,
-    decode_record,
-    key_path,
-    path_key,
-)
+from ldb.catalog import Catalog, as_keys, key_bytes
 from ldb.dataset import dataset_schema
 from ldb.errors import BadInput, Conflict, NotFound
 from ldb.history import SourceUsed, Version, dataset_root, resolve
 from ldb.ids import Oid
-from ldb.maps import Rows, scan
-from ldb.objects.model import BlobType
+from ldb.maps import Rows, lookup, scan
 from ldb.objects.store import ObjectStore
+from ldb.porcelain.paths import path_ids
 from ldb.porcelain.place import Place
+from ldb.porcelain.written import written_files
 from ldb.progress import SILENT, Progress
-from ldb.query.selection import FilterSpec, Selected, Warnings, apply_filters
-from ldb.refs.name import INDEX, parse_version
+from ldb.query.selection import FilterSpec, Selected, Warnings, apply_filters, scan_records
+from ldb.refs.name import INDEX, dataset_ref, parse_version
 from ldb.storage.location import is_glob, is_local, local_path, to_uri
 from ldb.workspace import Workspace, load_state, open_store
 
 Default = Literal["root", "staged", "none"]
 """What no source at all stands for: the index, the draft, or an error."""
 
-NO_IDS: Mapping[str, Collection[bytes]] = MappingProxyType({})
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of sources before they are read."""
+
+    ids: Mapping[str, Collection[bytes]] = field(default_factory=dict)
+    """Sources whose data object ids are known: paths whose files were copied elsewhere."""
+    edited: Mapping[bytes, bytes] = field(default_factory=dict)
+    """Data object id → oid of the annotation that was edited in the workspace."""
+
+
+NOTHING_KNOWN = Known(MappingProxyType({}), MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Selection:
 
     rows: Selected
     used: tuple[SourceUsed, ...]
+    catalog: Catalog
+    """The index to look their records up in: as of the version asked for, where `ds:root.vN`
+    is the only source, the newest otherwise."""
     warnings: tuple[str, ...] = ()
 
 
@@ -63,40 +68,41 @@ def select(
     default: Default,
     seed: int | None = None,
     progress: Progress = SILENT,
-    ids: Mapping[str, Collection[bytes]] = NO_IDS,
+    known: Known = NOTHING_KNOWN,
 ) -> Selection:
-    """Rows for sources and filters, filters in the order given. Raises `LdbError`.
-
-    `ids` holds the data object ids of sources for which they are known already.
-    """
-    rows, used = read_sources(place, sources, default, ids)
+    """Rows for sources and filters, filters in the order given. Raises `LdbError`."""
+    texts = list(sources) or _default(place, default)
+    rows, used, catalog = read_sources(place, texts, known)
     warnings = Warnings()
-    chosen = apply_filters(place.catalog, rows, filters, seed, warnings, progress)
-    return Selection(chosen, used, tuple(warnings.messages))
+    chosen = apply_filters(catalog, rows, filters, seed, warnings, progress)
+    return Selection(chosen, used, catalog, tuple(warnings.messages))
 
 
 def read_sources(
-    place: Place,
-    sources: Sequence[str],
-    default: Default,
-    known: Mapping[str, Collection[bytes]] = NO_IDS,
-) -> tuple[Selected, tuple[SourceUsed, ...]]:
+    place: Place, texts: Sequence[str], known: Known = NOTHING_KNOWN
+) -> tuple[Selected, tuple[SourceUsed, ...], Catalog]:
     """Rows of all sources together, by id, and what each source was resolved to."""
-    texts = list(sources) or _default(place, default)
-    parts, used = [], []
+    parts: list[Selected] = []
+    used: list[SourceUsed] = []
+    catalog = place.catalog
     ids = [text for text in texts if text.startswith("id:")]
     if ids:
-        parts.append(_by_ids(place.catalog, ids))
-        used += [SourceUsed(text) for text in ids]
+        parts.append(_by_ids(catalog, ids))
     for text in texts:
-        if text in known:
-            parts.append(id_rows(place.catalog, known[text]))
-            used.append(SourceUsed(text))
+        used.append(SourceUsed(text))
+        if text in known.ids:
+            parts.append(id_rows(catalog, known.ids[text]))
+        elif text.startswith("ds:"):
+            version = resolve(place.instance, parse_version(text))
+            used[-1] = SourceUsed(text, version.oid)
+            parts.append(version_rows(place, version))
+            if version.ref == INDEX and len(texts) == 1:
+                catalog = Catalog(place.instance, version)
+        elif text.startswith("ws:"):
+            parts.append(_workspace_rows(place, text))
         elif not text.startswith("id:"):
-            part, source = _one(place, text)
-            parts.append(part)
-            used.append(source)
-    return united(place.catalog, parts), tuple(used)
+            parts.append(path_rows(place, text, known.edited))
+    return united(catalog, parts), tuple(used), catalog
 
 
 def _default(place: Place, default: Default) -> list[str]:
@@ -105,15 +111,6 @@ def _default(place: Place, default: Default) -> list[str]:
     if default == "staged":
         return ["ws:" + place.workspace.folder] if place.workspace else ["ds:root"]
     raise BadInput("sources", "none given", "name some: id:…, ds:NAME, a folder, …")
-
-
-def _one(place: Place, text: str) -> tuple[Selected, SourceUsed]:
-    if text.startswith("ds:"):
-        version = resolve(place.instance, parse_version(text))
-        return version_rows(place, version), SourceUsed(text, version.oid)
-    if text.startswith("ws:"):
-        return _workspace_rows(place, text), SourceUsed(text)
-    return path_rows(place, text), SourceUsed(text)
 
 
 def version_rows(place: Place, version: Version) -> Selected:
@@ -138,8 +135,6 @@ def _of_objects(rows: Rows) -> Selected:
 
 def _workspace_rows(place: Place, text: str) -> Selected:
     folder = os.path.normpath(os.path.join(place.cwd, text[3:] or "."))
-    if place.workspace is not None and folder == place.workspace.folder:
-        return draft_rows(place, place.workspace)
     state = load_state(folder)
     if state.instance_id != place.instance.id:
         raise Conflict(
@@ -166,15 +161,58 @@ def _by_ids(catalog: Catalog, texts: Sequence[str]) -> Selected:
     return Selected(ids, found.annotations, np.zeros_like(found.annotations))
 
 
-def path_rows(place: Place, text: str) -> Selected:
-    """The data objects last seen at a path, below a folder, or where a glob fits."""
+def path_rows(place: Place, text: str, edited: Mapping[bytes, bytes]) -> Selected:
+    """The data objects that a path names: by where they were last seen or, in the workspace,
+    by files that were instantiated there, which stand for the objects of the draft."""
     uri = to_uri(text, place.cwd)
+    written = {each.id for each in written_files(place, uri)}
     ids = path_ids(place.catalog, uri)
-    if not ids:
-        there = not is_local(uri) or is_glob(text) or os.path.lexists(local_path(uri))
-        hint = f"index it first: ldb index {text}" if there else ""
-        raise NotFound("indexed data object" if there else "path", text, hint)
-    return id_rows(place.catalog, ids)
+    if not ids and not written:
+        raise _nothing_at(place, text, uri)
+    return _overlaid(place, ids, written, edited) if written else id_rows(place.catalog, ids)
+
+
+def _nothing_at(place: Place, text: str, uri: str) -> NotFound:
+    if is_local(uri) and not is_glob(text) and not os.path.lexists(local_path(uri)):
+        return NotFound("path", text, _meant(place, text))
+    return NotFound("indexed data object", text, f"index it first: ldb index {text}")
+
+
+def _meant(place: Place, text: str) -> str:
+    """What else a word that is no path can be: part of a query, or a dataset's name."""
+    if any(mark in text for mark in "=<>!&|`'\"") or text in ("==", "and", "or"):
+        return "is it part of a query? put quotes around all of it: --query \"class == 'cat'\""
+    try:
+        names = [INDEX] if text == INDEX.name else [dataset_ref(text)]
+    except BadInput:
+        return ""
+    return f"did you mean ds:{text}?" if any(map(place.instance.refs.head, names)) else ""
+
+
+def _overlaid(
+    place: Place, ids: set[bytes], written: set[bytes], edited: Mapping[bytes, bytes]
+) -> Selected:
+    """Rows of ids; the `written` as the draft has them, and with what was edited there."""
+    width = place.instance.id_bytes
+    keys = as_keys(sorted(ids | written), width)
+    found = place.catalog.find(keys)
+    there, drafted = drafted_rows(place.need_workspace(), keys)
+    there &= np.isin(keys, as_keys(sorted(written), width))
+    notes = np.where(there[:, None], drafted.annotations, found.annotations)
+    for at, name in enumerate(key_bytes(keys) if edited else ()):
+        if name in edited:
+            notes[at] = np.frombuffer(edited[name], np.uint8)
+    transforms = np.where(there[:, None], drafted.transforms, 0).astype(np.uint8)
+    return Selected(keys, notes, transforms).take(there | found.known)
+
+
+def drafted_rows(
+    workspace: Workspace, ids: NDArray[np.bytes_]
+) -> tuple[NDArray[np.bool_], Selected]:
+    """Which ids a draft holds, and its rows for them (zeros where it does not)."""
+    schema, root = dataset_schema(workspace.instance), workspace.state.root.root
+    known, (notes, transforms) = lookup(workspace.store, schema, root, ids)
+    return known, Selected(ids, notes, transforms)
 
 
 def id_rows(catalog: Catalog, ids: Collection[bytes]) -> Selected:
@@ -185,90 +223,20 @@ def id_rows(catalog: Catalog, ids: Collection[bytes]) -> Selected:
     return rows.take(found.known)
 
 
-def path_ids(catalog: Catalog, uri: str) -> set[bytes]:
-    """Ids of the data objects that the index has at a URI, below it, or fitting a glob."""
-    raw = os.fsencode(uri)
-    ids = set()
-    for path, content, kind in _entries(catalog, catalog.paths_under(path_key(raw))):
-        if path == raw:
-            if kind == KIND_ANNOTATION:
-                return _owners(catalog, raw)
-            ids.add(content)
-    if ids:
-        return ids
-    if is_glob(uri):
-        return _fitting(catalog, raw)
-    below = _entries(catalog, catalog.paths_under(raw.rstrip(b"/") + b"/"))
-    return {content for _, content, kind in below if kind == KIND_DATA}
-
-
-def _fitting(catalog: Catalog, glob: bytes) -> set[bytes]:
-    fits = re.compile(_glob_pattern(glob), re.DOTALL).fullmatch
-    fixed = re.split(rb"[*?\[]", glob, maxsplit=1)[0]
-    near = _entries(catalog, catalog.paths_under(fixed.rpartition(b"/")[0] + b"/"))
-    return {content for path, content, kind in near if kind == KIND_DATA and fits(path)}
-
-
-def _owners(catalog: Catalog, annotation: bytes) -> set[bytes]:
-    """The data objects that share the stem of an annotation file."""
-    folder, _, name = annotation.rpartition(b"/")
-    stem = name[: -len(b".json")]
-    near = _entries(catalog, catalog.paths_under(folder + FOLDER_END + stem))
-    return {
-        content
-        for path, content, kind in near
-        if kind == KIND_DATA and _stem(path.rpartition(b"/")[2]) == stem
-    }
-
-
-def _stem(name: bytes) -> bytes:
-    return name.rpartition(b".")[0] or name
-
-
-def _entries(catalog: Catalog, chunks: Iterable[Rows]) -> Iterator[tuple[bytes, bytes, int]]:
-    """URI, content (cut to the width of an id) and kind of rows of `paths`."""
-    width = catalog.instance.id_bytes
-    for rows in chunks:
-        contents = np.ascontiguousarray(rows.fields[0][:, :width]).tobytes()
-        kinds = rows.fields[4].ravel().tolist()
-        for at, (key, kind) in enumerate(zip(rows.keys.tolist(), kinds)):
-            yield key_path(key), contents[at * width : (at + 1) * width], kind
-
-
-def _glob_pattern(glob: bytes) -> bytes:
-    """A regular expression for a glob: `*` and `?` stay in one folder, `**` does not."""
-    parts = re.split(rb"(\*\*/?|\*|\?|\[!?\]?[^\]]*\])", glob)
-    return b"".join(_glob_part(part) for part in parts)
-
-
-def _glob_part(part: bytes) -> bytes:
-    if part.startswith(b"**"):
-        return b"(?:.*/)?" if part.endswith(b"/") else b".*"
-    if part == b"*":
-        return b"[^/]*"
-    if part == b"?":
-        return b"[^/]"
-    if part.startswith(b"[") and part.endswith(b"]") and len(part) > 2:
-        inside = part[1:-1].replace(b"\\", b"\\\\")
-        return b"[" + (b"^" + inside[1:] if inside.startswith(b"!") else inside) + b"]"
-    return re.escape(part)
-
-
 def united(catalog: Catalog, parts: Sequence[Selected]) -> Selected:
     """All parts as one, sorted by id, each object once, with its latest annotation."""
     rows = Selected.concat(parts, catalog.instance.id_bytes)
-    if len(parts) == 1 and _ascending(rows.ids):
+    if len(rows) < 2 or _ascending(rows.ids):
         return rows
     rows = rows.take(np.argsort(rows.ids, kind="stable"))
-    first = np.ones(len(rows), np.bool_)
-    first[1:] = rows.ids[1:] != rows.ids[:-1]
-    if first.all():
-        return rows
-    chosen = np.flatnonzero(first)
-    ends = np.append(chosen[1:], len(rows))
-    for place in np.flatnonzero(ends - chosen > 1).tolist():
-        start, end = int(chosen[place]), int(ends[place])
-        chosen[place] = start + _latest(catalog, rows, start, end)
+    again = np.concatenate([[False], rows.ids[1:] == rows.ids[:-1]])
+    same = np.concatenate([[False], (rows.annotations[1:] == rows.annotations[:-1]).all(axis=1)])
+    chosen = np.flatnonzero(~again)
+    contested = np.unique(np.cumsum(~again)[again & ~same] - 1)
+    if len(contested):
+        ends = np.append(chosen[1:], len(rows))
+        groups = np.stack([chosen[contested], ends[contested]], axis=1)
+        chosen[contested] = _latest(catalog, rows, groups)
     return rows.take(chosen)
 
 
@@ -276,15 +244,17 @@ def _ascending(ids: NDArray[np.bytes_]) -> bool:
     return bool((ids[1:] > ids[:-1]).all())
 
 
-def _latest(catalog: Catalog, rows: Selected, start: int, end: int) -> int:
-    """Which of one object's rows has the annotation that is newest in its history."""
-    notes = [row.tobytes() for row in rows.annotations[start:end]]
-    if len(set(notes)) == 1:
-        return 0
-    found = catalog.find(rows.ids[start : start + 1])
-    history: tuple[bytes, ...] = ()
-    if found.known[0]:
-        blob = catalog.instance.objects.get(Oid(found.records[0].tobytes()), BlobType.RECORD)
-        history = decode_record(blob.payload).annotations
-    ages = [history.index(note) if note in history else -1 for note in notes]
-    return max(range(len(notes)), key=lambda at: ages[at])
+def _latest(catalog: Catalog, rows: Selected, groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """For each group (start, end) of one object's rows: the row whose annotation is newest.
+
+    Newest is what was indexed last; what the object's record does not name is older still.
+    """
+    latest = groups[:, 0].copy()
+    for positions, records in scan_records(catalog, rows.ids[groups[:, 0]]):
+        for at, record in zip(positions.tolist(), records):
+            ages: dict[bytes, int] = {note: age for age, note in enumerate(record.annotations)}
+            latest[at] = max(
+                range(*groups[at].tolist()),
+                key=lambda row: ages.get(rows.annotations[row].tobytes(), -1),
+            )
+    return latest

@@ -42,6 +42,7 @@ def stage(place: Place, spec: VersionSpec, folder: str, force: bool = False) -> 
     check_folder(folder, force)
     make_folder(folder)
     with locked(folder):
+        _check_draft(folder, force)  # once more: another command may just have changed it
         if version is not None:
             return Staged(staged(folder, place.instance, spec.ref.name, version), version)
         return Staged(blank(place, folder, spec.ref.name), None)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ldb.errors import NotFound
-from ldb.history import DiffCounts
+from ldb.history import DiffCounts, Version, resolve
 from ldb.instance import Instance
 from ldb.refs.name import VersionSpec, dataset_ref
-from ldb.refs.store import Ref
 from ldb.workspace import State
 
 
@@ -32,8 +30,9 @@ class DraftStatus:
 class DatasetStatus:
     """The newest version of a dataset, or the one asked for."""
 
-    ref: Ref
-    head: int
+    version: Version
+    newest: str
+    """`ds:name.vN`; empty where the dataset has been deleted since."""
 
 
 def draft_status(instance: Instance, folder: str, state: State) -> DraftStatus:
@@ -54,9 +53,7 @@ def draft_status(instance: Instance, folder: str, state: State) -> DraftStatus:
 
 
 def dataset_status(instance: Instance, spec: VersionSpec) -> DatasetStatus:
-    """The ref file of a dataset version; raises `NotFound`."""
-    newest = instance.refs.live(spec.ref) if spec.number is None else instance.refs.head(spec.ref)
-    if newest is None:
-        raise NotFound("dataset", spec.ref)
-    ref = instance.refs.get(spec.ref, spec.number) if spec.number else newest
-    return DatasetStatus(ref, newest.number)
+    """A version of a dataset or of the index; raises `NotFound`."""
+    version = resolve(instance, spec)
+    newest = instance.refs.head(version.ref)
+    return DatasetStatus(version, str(newest) if newest and newest.target else "")

@@ -80,13 +80,14 @@ class Filter(_Tally):
 
 
 class Projector(_Tally):
-    """What a query says of each object; `default` where it fails or a key is missing."""
+    """What a query says of each object; `default` where it fails, `lacking` without a key."""
 
     def values(
         self,
         values: Iterable[Value],
         names: Sequence[object] | None = None,
         default: Value = None,
+        lacking: Value = None,
     ) -> Iterator[Value]:
         """Results in order, one for each of `values`."""
         run = self.query.run
@@ -95,7 +96,7 @@ class Projector(_Tally):
                 result = run(value)
             except KeyError as error:
                 self._lacks(error)
-                result = default
+                result = lacking
             except FAILURES as error:
                 self._failed(names[place] if names is not None else place, error)
                 result = default

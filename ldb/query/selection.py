@@ -21,11 +21,11 @@ from ldb.maps import Rows
 from ldb.objects.codec import decode
 from ldb.objects.model import BlobType
 from ldb.progress import SILENT, Progress
-from ldb.query.filters import Filter
+from ldb.query.filters import Filter, Projector
 from ldb.query.keys import explain_unknown_keys
 from ldb.query.parse import Expression, parse
 from ldb.query.rowwise import compile_query
-from ldb.storage.location import shown as shown
+from ldb.storage.location import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,10 @@ def apply_filters(
 ) -> Selected:
     """`rows` through each filter in the order given. Raises `BadInput` for a bad expression.
 
-    With a seed, the same rows and filters give the same result everywhere.
+    With a seed, the same rows and filters give the same result everywhere, and for ever.
     """
     steps = [_STEPS[spec.kind](spec) for spec in filters]
-    context = _Context(catalog, np.random.default_rng(seed), warnings, progress)
+    context = _Context(catalog, _lots(seed), warnings, progress)
     for step in steps:
         if not len(rows):
             break
@@ -118,10 +118,16 @@ def apply_filters(
     return rows
 
 
+def _lots(seed: int | None) -> np.random.PCG64:
+    """Random bits. A bit generator, because numpy keeps their streams from version to version
+    (NEP 19), and those of `Generator` not."""
+    return np.random.PCG64(None if seed is None else seed % 2**64)
+
+
 @dataclass(frozen=True, slots=True)
 class _Context:
     catalog: Catalog
-    random: np.random.Generator
+    lots: np.random.PCG64
     warnings: Warnings
     progress: Progress
 
@@ -162,17 +168,14 @@ def _query(spec: FilterSpec, missing: Missing) -> _Step:
 
     def step(context: _Context, rows: Selected) -> Selected:
         filter_ = Filter(query)
-        names = _Names(rows.ids)
         keys = KnownKeys()
         mask = np.zeros(len(rows), np.bool_)
         context.progress.start(f"--{spec.kind}", len(rows))
         for positions, values in scan_annotations(context.catalog.instance, rows.annotations):
             context.progress.advance(len(values))
-            if missing == "skip" and None in values:
-                # An object without an annotation lacks every key there is.
-                keep = [at for at, value in enumerate(values) if value is not None]
-                positions, values = positions[keep], [values[at] for at in keep]
-            mask[positions] = filter_.matches_many(values, names.at(positions))
+            if missing == "skip" and not rows.annotations[positions[0]].any():
+                continue  # an object without an annotation lacks every key there is
+            mask[positions] = filter_.matches_many(values, _Names(rows.ids, positions))
             keys.see(values)
         _warn(context.warnings, spec, filter_)
         if not mask.any():
@@ -206,17 +209,9 @@ class KnownKeys:
         return explain_unknown_keys(expression.roots, expression.bare_words, self._keys)
 
 
-class _Names:
+class _Names(Sequence[object]):
     """Ids of rows for messages, made only when one is asked for."""
 
-    def __init__(self, ids: NDArray[np.bytes_]) -> None:
-        self._ids = ids
-
-    def at(self, positions: NDArray[np.int64]) -> Sequence[object]:
-        return _NamesAt(self._ids, positions)
-
-
-class _NamesAt(Sequence[object]):
     def __init__(self, ids: NDArray[np.bytes_], positions: NDArray[np.int64]) -> None:
         self._ids = ids
         self._positions = positions
@@ -229,11 +224,18 @@ class _NamesAt(Sequence[object]):
         return "id:" + self._ids[place : place + 1].tobytes().hex()
 
 
+def failure_line(option: str, tally: Filter | Projector) -> str:
+    """The one warning for a query that failed on some objects; empty where it did not."""
+    first = tally.first_failure
+    if first is None:
+        return ""
+    more = f" (and on {tally.failures - 1:,} more)" if tally.failures > 1 else ""
+    return f"{option} failed on {first.name}: {first.why}{more}"
+
+
 def _warn(warnings: Warnings, spec: FilterSpec, filter_: Filter) -> None:
-    if filter_.first_failure is not None:
-        first = filter_.first_failure
-        more = f" (and {filter_.failures - 1} more)" if filter_.failures > 1 else ""
-        warnings.messages.append(f"--{spec.kind} failed on {first.name}: {first.why}{more}")
+    if line := failure_line(f"--{spec.kind}", filter_):
+        warnings.messages.append(line)
 
 
 def _file(spec: FilterSpec) -> _Step:
@@ -245,10 +247,11 @@ def _file(spec: FilterSpec) -> _Step:
         mask = np.zeros(len(rows), np.bool_)
         context.progress.start("--file", len(rows))
         for positions, records in scan_records(context.catalog, rows.ids):
-            places = positions.tolist()
-            views = [record_view(ids[at], record) for at, record in zip(places, records)]
-            mask[positions] = filter_.matches_many(views, [f"id:{ids[at].hex()}" for at in places])
-            context.progress.advance(len(places))
+            views = [
+                record_view(ids[at], record) for at, record in zip(positions.tolist(), records)
+            ]
+            mask[positions] = filter_.matches_many(views, _Names(rows.ids, positions))
+            context.progress.advance(len(views))
         _warn(context.warnings, spec, filter_)
         return rows.take(mask)
 
@@ -291,13 +294,16 @@ def _limit(spec: FilterSpec) -> _Step:
 
 def _sample(share: float) -> _Step:
     def step(context: _Context, rows: Selected) -> Selected:
-        return rows.take(context.random.random(len(rows)) < share)
+        lots = context.lots.random_raw(len(rows)) >> np.uint64(11)  # 53 bits: exact as a float
+        return rows.take(lots * 2.0**-53 < share)
 
     return step
 
 
 def _shuffle(spec: FilterSpec) -> _Step:
-    return lambda context, rows: rows.take(context.random.permutation(len(rows)))
+    return lambda context, rows: rows.take(
+        np.argsort(context.lots.random_raw(len(rows)), kind="stable")
+    )
 
 
 _STEPS: dict[str, Callable[[FilterSpec], _Step]] = {

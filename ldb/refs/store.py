@@ -143,7 +143,7 @@ def decode(name: RefName, number: int, data: bytes, where: str) -> Ref:
         raise Corrupt(f"{name}.v{number}", where)
     try:
         first, *lines = head.decode("utf-8").splitlines()
-        fields = dict(line.split(" ", 1) for line in lines)
+        fields = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines}
         if first != "ldb-ref 1":
             raise ValueError(first)
         if fields["key"] != name.key(number):

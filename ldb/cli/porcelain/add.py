@@ -29,16 +29,20 @@ def command(
 ) -> None:
     """Add data objects to the draft of the workspace.
 
-    SOURCES are any of id:…, ds:NAME, ds:NAME.vN, ds:root (the index, the default), ws:DIR,
-    paths, folders and globs. Filters apply in the order given. An object that is in the
-    draft already takes the annotation that the source gives it.
+    SOURCES are any of id:…, ds:NAME, ds:NAME.vN, ds:root (the index), ws:DIR, paths, folders
+    and globs; with filters alone, the index. Filters apply in the order given. An object
+    that is in the draft already takes the annotation that the source gives it. Files of the
+    workspace stand for the objects they were instantiated from; edited annotations are read.
 
     \b
     Examples:
       ldb add ds:root --query "class == 'cat'"
       ldb add data/cats/ data/more/*.png
+      ldb add .                          # annotations edited in the workspace
       ldb add ds:dogs --sample 0.1 --seed 1
     """
+    if not sources and not filters:
+        raise click.UsageError("name what to add: sources, filters or both (all: ds:root)")
     done = add(
         place_of(app, quick_start=True),
         sources,
@@ -52,9 +56,11 @@ def command(
     if out.as_json:
         out.json({
             "selected": done.selected, "added": done.added, "updated": done.updated,
-            "objects": total,
+            "edited": done.edited, "objects": total,
         })  # fmt: skip
         return
+    if done.edited:
+        out.say(f"read {plural(done.edited, 'edited annotation')}")
     out.say(
         joined([
             f"added {plural(done.added, 'data object')}",

@@ -7,13 +7,12 @@ import click
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
 from ldb.cli.options import output_options
-from ldb.cli.output import Output
+from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.shells import dataset_names
 from ldb.cli.showing import changes_json
 from ldb.cli.sources import dataset_names_of
 from ldb.porcelain import diff
-from ldb.porcelain.place import Place
 
 
 @click.command(cls=Command)
@@ -47,19 +46,20 @@ def command(app: App, versions: tuple[str, ...], summary: bool, out: Output) -> 
             out.data(f"{counts.added} added, {counts.removed} removed, {counts.changed} changed")
         return
     for line in diff.lines(place, old, new):
-        _print(place, line, out)
+        changes = diff.changed_keys(place, line) if out.verbose and line.sign == "~" else []
+        _print(line, changes, out)
 
 
-def _print(place: Place, line: diff.Line, out: Output) -> None:
+def _print(line: diff.Line, changes: list[str], out: Output) -> None:
     if out.as_json:
         out.json({
             "change": {"+": "added", "-": "removed", "~": "changed"}[line.sign],
             "id": str(line.id), "path": line.path,
             "old": str(line.old_annotation) if line.old_annotation else None,
             "new": str(line.new_annotation) if line.new_annotation else None,
+            **({"keys": changes} if out.verbose else {}),
         })  # fmt: skip
         return
-    out.data(f"{line.sign} id:{line.id}  {line.path}".rstrip())
-    if out.verbose and line.sign == "~":
-        for change in diff.changed_keys(place, line):
-            out.data(f"    {change}")
+    out.data(f"{line.sign} id:{line.id}  {visible(line.path)}".rstrip())
+    for change in changes:
+        out.data(f"    {visible(change)}")

@@ -9,7 +9,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import filter_options, output_options
+from ldb.cli.options import expression, filter_options, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.sources import sources_argument, warn
@@ -30,9 +30,15 @@ def indent_of(text: str) -> int | None:
 @click.command("eval", cls=Command)
 @sources_argument
 @filter_options
-@click.option("--show", metavar="E", help="Show this of the annotation (as --query).")
-@click.option("--jshow", metavar="E", help="Show this of the annotation (as --jquery).")
-@click.option("--file-show", metavar="E", help="Show this of the object's attributes.")
+@click.option(
+    "--show", type=expression, metavar="E", help="Show this of the annotation (as --query)."
+)
+@click.option(
+    "--jshow", type=expression, metavar="E", help="Show this of the annotation (as --jquery)."
+)
+@click.option(
+    "--file-show", type=expression, metavar="E", help="Show this of the object's attributes."
+)
 @click.option("-j", "--json-only", is_flag=True, help="Print the values only, not the ids.")
 @click.option(
     "--indent", type=indent_of, default="2", metavar="N|none", show_default=True,
@@ -55,13 +61,14 @@ def command(
     """Print the annotations of data objects, or what expressions say of them.
 
     Without --show, --jshow and --file-show the last --query or --jquery and the last --file
-    are shown instead of filtering, when nothing but each other follows them.
+    are shown instead of filtering, when nothing but each other follows them. An object that
+    lacks a key which --query or --show names is left out.
 
     \b
     Examples:
       ldb eval ds:cats --limit 1
       ldb eval ds:cats --query "class == 'cat'" --show "boxes[].label"
-      ldb eval -j --indent none ds:root --query class --limit 5
+      ldb eval -j --indent none ds:root --limit 5 --query class
     """
     shows = _shows(show, jshow, file_show)
     if not shows:
@@ -69,12 +76,10 @@ def command(
     place = place_of(app, quick_start=True)
     chosen = select(place, sources, filters, default="staged", seed=seed, progress=out.progress())
     warn(out, chosen.warnings)
-    evaluation = Evaluation(place, chosen.rows, shows or (Show("jquery", ""),))
+    evaluation = Evaluation(chosen.catalog, chosen.rows, shows or (Show("jquery", ""),))
     for row in evaluation:
         _print(row, json_only, indent, out)
-    for each, failure, count in evaluation.failures():
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        out.warn(f"{each.text!r} failed on {failure.name}: {failure.why}{more}")
+    warn(out, tuple(evaluation.warnings()))
 
 
 def _shows(show: str | None, jshow: str | None, file_show: str | None) -> tuple[Show, ...]:

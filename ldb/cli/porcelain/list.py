@@ -7,7 +7,7 @@ import click
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
 from ldb.cli.options import filter_options, output_options
-from ldb.cli.output import Output
+from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
 from ldb.cli.sources import sources_argument, warn
@@ -30,7 +30,7 @@ def command(
     short: bool,
     out: Output,
 ) -> None:
-    """List data objects: id, which of its annotations (v1, v2 …, or -), and a path.
+    """List data objects: id, which of its annotations (v1, v2 …; - for none), and a path.
 
     SOURCES are any of id:…, ds:NAME, ds:NAME.vN, ds:root, ws:DIR, paths, folders and globs;
     by default the workspace's draft, or the index where there is no workspace.
@@ -52,12 +52,12 @@ def command(
             total = plural(numbers.objects, "data object")
             out.data(f"{total}, {numbers.annotated:,} with an annotation")
         return
-    for row in list_rows(place, chosen.rows):
+    for row in list_rows(chosen.catalog, chosen.rows):
         if out.as_json:
             out.json(_json(row))
         else:
-            version = f"v{row.version}" if row.version else "-"
-            out.data(f"id:{row.id}  {version:<3} {row.path}")
+            version = f"v{row.version}" if row.version else "?" if row.annotation else "-"
+            out.data(f"id:{row.id}  {version:<3} {visible(row.path)}".rstrip())
 
 
 def _json(row: ListRow) -> dict[str, object]:

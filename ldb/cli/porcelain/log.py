@@ -9,12 +9,13 @@ import click
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
 from ldb.cli.options import output_options
-from ldb.cli.output import Output
+from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.shells import dataset_names
 from ldb.cli.showing import objects_in, operation_line, plural, version_json, when
 from ldb.cli.sources import dataset_names_of
-from ldb.history import Version
+from ldb.errors import NotFound
+from ldb.history import Version, resolve
 from ldb.porcelain.log import log, object_log
 from ldb.porcelain.place import Place
 from ldb.refs.name import VersionSpec, dataset_ref, parse_version
@@ -42,19 +43,28 @@ def command(
     place = place_of(app)
     spec = spec_of(place, dataset)
     if name is not None:
-        events = object_log(place, spec, place.catalog.expand(name.removeprefix("id:")))
-        for event in itertools.islice(events, limit):
-            note = str(event.annotation) if event.annotation else None
-            if out.as_json:
-                out.json({"version": str(event.version), "change": event.what, "annotation": note})
-            else:
-                out.data(f"{event.version}  {when(event.version.commit.time)}  {event.what}")
+        _object(place, spec, name, limit, out)
         return
     for version in itertools.islice(log(place, spec), limit):
         if out.as_json:
             out.json(version_json(version))
         else:
             _print(version, out)
+
+
+def _object(place: Place, spec: VersionSpec, text: str, limit: int | None, out: Output) -> None:
+    name = place.catalog.expand(text.removeprefix("id:"))
+    newest = resolve(place.instance, spec)
+    events = object_log(place, newest, name)
+    first = next(events, None)
+    if first is None:
+        raise NotFound("data object", f"id:{name} in the history of {newest}")
+    for event in itertools.islice(itertools.chain([first], events), limit):
+        note = str(event.annotation) if event.annotation else None
+        if out.as_json:
+            out.json({"version": str(event.version), "change": event.what, "annotation": note})
+        else:
+            out.data(f"{event.version}  {when(event.version.commit.time)}  {event.what}")
 
 
 def spec_of(place: Place, dataset: str | None) -> VersionSpec:
@@ -70,9 +80,8 @@ def spec_of(place: Place, dataset: str | None) -> VersionSpec:
 def _print(version: Version, out: Output) -> None:
     commit = version.commit
     size = plural(objects_in(version), "data object")
-    out.data(f"{version}  {when(commit.time)}  {commit.author}  {size}")
-    if commit.message:
-        for line in commit.message.splitlines():
-            out.data(f"    {line}")
+    out.data(f"{version}  {when(commit.time)}  {visible(commit.author)}  {size}")
+    for line in commit.message.splitlines():
+        out.data(f"    {visible(line)}")
     for operation in commit.operations:
         out.data(f"    $ {operation_line(operation)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ldb.cli.app import App, pass_app
-from ldb.cli.options import filter_options, output_options
+from ldb.cli.options import expression, output_options, query_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.porcelain.eval import indent_of, to_json
@@ -16,9 +16,9 @@ from ldb.query.selection import FilterSpec
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...", type=click.Path())
-@filter_options
-@click.option("--show", metavar="E", help="Show this of each file (as --query).")
-@click.option("--jshow", metavar="E", help="Show this of each file (as --jquery).")
+@query_options
+@click.option("--show", type=expression, metavar="E", help="Show this of each file (as --query).")
+@click.option("--jshow", type=expression, metavar="E", help="Show this of each file (as --jquery).")
 @click.option(
     "--indent", type=indent_of, default="2", metavar="N|none", show_default=True,
     help="Spaces a level; none: each value on one line.",
@@ -29,7 +29,6 @@ def command(
     app: App,
     files: tuple[str, ...],
     filters: tuple[FilterSpec, ...],
-    seed: int | None,
     show: str | None,
     jshow: str | None,
     indent: int | None,
@@ -38,7 +37,7 @@ def command(
     """Ask JSON files, or all those in folders, without an instance.
 
     The last --query or --jquery is shown, those before it filter; with --show or --jshow
-    all of them filter. Other filters do not apply to loose files.
+    all of them filter. A file that lacks a key which --query or --show names is left out.
 
     \b
     Examples:

@@ -10,9 +10,9 @@ import click
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import open_instance_of
 from ldb.cli.options import output_options
-from ldb.cli.output import Output
+from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
-from ldb.cli.showing import changes_json, plural
+from ldb.cli.showing import changes_json, objects_in, plural, when
 from ldb.errors import Conflict, NotFound
 from ldb.porcelain.status import DraftStatus, dataset_status, draft_status
 from ldb.refs.name import parse_version
@@ -53,16 +53,23 @@ def command(app: App, dataset: str | None, out: Output) -> None:
 
 def _dataset(app: App, text: str, out: Output) -> None:
     status = dataset_status(open_instance_of(app), parse_version(text))
-    ref = status.ref
+    version, commit = status.version, status.version.commit
+    objects = objects_in(version)
     if out.as_json:
         out.json({
-            "version": str(ref), "commit": str(ref.target), "author": ref.author,
-            "time": ref.time, "newest": status.head,
+            "version": str(version), "commit": str(version.oid), "objects": objects,
+            "author": commit.author, "time": commit.time, "message": commit.message,
+            "newest": status.newest or None,
         })  # fmt: skip
         return
-    out.data(f"{ref}  by {ref.author}  {ref.time}")
-    if status.head != ref.number:
-        out.data(f"newest: .v{status.head}")
+    out.data(f"{version}, {when(commit.time)} by {visible(commit.author)}")
+    out.data(plural(objects, "data object"))
+    for line in commit.message.splitlines()[:1]:
+        out.data(visible(line))
+    if not status.newest:
+        out.data("the dataset was deleted since")
+    elif status.newest != str(version):
+        out.data(f"{status.newest} is newer")
 
 
 def _json(status: DraftStatus) -> dict[str, object]:

@@ -7,7 +7,7 @@ import click
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
 from ldb.cli.options import output_options
-from ldb.cli.output import Output
+from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.porcelain.log import spec_of
 from ldb.cli.shells import dataset_names
@@ -24,7 +24,7 @@ from ldb.porcelain.log import Reason, why
 @output_options(json=True)
 @pass_app
 def command(app: App, name: str, dataset: str | None, out: Output) -> None:
-    """Show the commands that brought a data object into ds:NAME, newest first.
+    """Show the commands that made a data object what it is in ds:NAME, newest first.
 
     Without ds:NAME: into the dataset of the workspace. Exit code 3 where it is not in it.
 
@@ -41,6 +41,7 @@ def command(app: App, name: str, dataset: str | None, out: Output) -> None:
                 "version": str(reason.version), "change": reason.what,
                 "author": reason.version.commit.author, "time": reason.version.commit.time,
                 "operations": [operation_json(each) for each in reason.operations],
+                "sure": reason.sure,
             })  # fmt: skip
         else:
             _print(reason, out)
@@ -48,13 +49,14 @@ def command(app: App, name: str, dataset: str | None, out: Output) -> None:
 
 def _print(reason: Reason, out: Output) -> None:
     commit = reason.version.commit
-    out.data(f"{reason.what} in {reason.version}  {when(commit.time)}  {commit.author}")
-    if commit.message:
-        out.data(f"    {commit.message}")
-    if len(reason.operations) > 1:
+    author = visible(commit.author)
+    out.data(f"{reason.what} in {reason.version}  {when(commit.time)}  {author}")
+    for line in commit.message.splitlines():
+        out.data(f"    {visible(line)}")
+    if not reason.sure and len(reason.operations) > 1:
         out.data("    by one of:")
     for operation in reason.operations:
         out.data(f"    $ {operation_line(operation)}")
         for source in operation.sources:
             if source.commit:
-                out.data(f"      {source.spec} was commit {str(source.commit)[:12]}")
+                out.data(f"      {visible(source.spec)} was commit {str(source.commit)[:12]}")

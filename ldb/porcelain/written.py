@@ -1,0 +1,123 @@
+"""Files in a workspace that stand for data objects: what `instantiate` wrote there.
+
+A file stands for the data object whose id ends its name (`<base>-<id>.<ext>`, and
+`<base>-<id>.json` for the annotation) or under which a run listed it; nothing is read of it
+here. All other files are ordinary ones.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ldb.catalog import as_keys
+from ldb.dataset import dataset_schema
+from ldb.errors import BadInput
+from ldb.instantiate import Entry, id_in_name, instantiated_files
+from ldb.maps import lookup
+from ldb.porcelain.place import Place
+from ldb.storage.listing import walk
+from ldb.storage.location import is_glob, is_local, local_path
+from ldb.workspace import FOLDER, find, load_state
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that stands for a data object."""
+
+    path: str
+    """Absolute."""
+    id: bytes
+    note: bytes = b""
+    """Oid of the annotation that a run wrote into it; empty where that is not known."""
+
+    @property
+    def is_annotation(self) -> bool:
+        return self.path.lower().endswith(".json")
+
+
+def written_files(place: Place, uri: str) -> list[Written]:
+    """Those of the files at a URI, below it or fitting a glob; none outside the workspace."""
+    root = find(place.cwd)
+    if root is None or not is_local(uri) or load_state(root).instance_id != place.instance.id:
+        return []
+    path = local_path(uri)
+    manifests = _Manifests(root, 2 * place.instance.id_bytes)
+    found = [manifests.written(file) for file in _files(path, root)]
+    return _known(place, [each for each in found if each is not None])
+
+
+def _files(path: str, root: str) -> Iterator[str]:
+    """Files that a path names and that lie in the workspace at `root`, in no other inside it."""
+    if not os.path.lexists(path) and is_glob(path):
+        matches = sorted(glob.glob(path, recursive=True))
+    else:
+        matches = [path]
+    for match in matches:
+        if match != root and not match.startswith(root.rstrip("/") + "/"):
+            continue
+        if os.path.isdir(match):
+            yield from _below(match, root)
+        elif os.path.isfile(match) and _is_in(os.path.dirname(match), root):
+            yield match
+
+
+def _below(folder: str, root: str) -> Iterator[str]:
+    def report(path: bytes, why: str) -> None:
+        raise BadInput(os.fsdecode(path), why)
+
+    for each in walk(os.fsencode(folder), report):
+        if _is_in(os.fsdecode(each.path).rstrip("/"), root):
+            yield from (os.fsdecode(each.path + name) for name in each.names)
+
+
+def _is_in(folder: str, root: str) -> bool:
+    return find(folder or "/") == root and FOLDER not in folder[len(root) :].split("/")
+
+
+class _Manifests:
+    """What runs listed, in whatever folder of the workspace they wrote."""
+
+    def __init__(self, root: str, digits: int) -> None:
+        self._root = root
+        self._digits = digits
+        self._listed: dict[str, dict[str, Entry]] = {}
+
+    def written(self, path: str) -> Written | None:
+        """The data object that a file stands for, by the list or else by its name."""
+        folder, name = os.path.split(path)
+        entry = self._entry(path, folder)
+        if entry is not None:
+            return Written(path, entry.object_id, entry.annotation)
+        digits = id_in_name(name)
+        if digits is None or len(digits) != self._digits:
+            return None
+        return Written(path, bytes.fromhex(digits))
+
+    def _entry(self, path: str, folder: str) -> Entry | None:
+        while True:
+            if folder not in self._listed:
+                self._listed[folder] = instantiated_files(folder)
+            entry = self._listed[folder].get(path[len(folder.rstrip("/")) + 1 :])
+            if entry is not None or folder == self._root:
+                return entry
+            folder = os.path.dirname(folder)
+
+
+def _known(place: Place, files: Sequence[Written]) -> list[Written]:
+    """Those whose data objects the draft or the index knows."""
+    width = place.instance.id_bytes
+    files = [each for each in files if len(each.id) == width]
+    if not files:
+        return []
+    ids = as_keys([each.id for each in files], width)
+    state = place.need_workspace().state
+    drafted, _ = lookup(
+        place.need_workspace().store, dataset_schema(place.instance), state.root.root, ids
+    )
+    known = np.logical_or(drafted, place.catalog.find(ids).known)
+    return [each for each, there in zip(files, known.tolist()) if there]
