@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import KIND_DATA, Catalog, decode_record
-from ldb.errors import LdbError
+from ldb.catalog import KIND_DATA, Catalog
+from ldb.errors import BadInput, LdbError
+from ldb.ids import OID_BYTES
+from ldb.objects.codec import decode_as
 from ldb.objects.model import BlobType
 from ldb.objects.oidtable import Oids, as_oids
 from ldb.objects.store import ObjectStore
@@ -14,10 +18,30 @@ from ldb.porcelain.fsck.report import Findings
 from ldb.porcelain.fsck.walk import References
 from ldb.progress import Progress
 
-CHUNK = 65536
-"""Records looked at between two looks at the shelves."""
+CHUNK = 512 * 1024
+"""Records read at a time: in the order they are stored, so fewer would read blocks again."""
 
 MAX_SHOWN = 5
+
+
+class _SeenPath(TypedDict):
+    gid: int
+    mode: int
+    mtime: int
+    path: str
+    uid: int
+
+
+class _Record(TypedDict):
+    """A record as it is stored; in half the time of `decode_record`."""
+
+    annotations: list[bytes]
+    first_indexed: int
+    last_indexed: int
+    paths: list[_SeenPath]
+    size: int
+    tags: list[str]
+    type: str
 
 
 def check_records(
@@ -37,12 +61,15 @@ def check_records(
 
 
 def _annotations(store: ObjectStore, oids: Oids, findings: Findings) -> Oids:
-    """Oids of all annotations that these records name, each once."""
-    named: set[bytes] = set()
+    """Oids of all annotations that these records name."""
+    named: list[bytes] = []
     for positions, payloads in store.scan(oids, BlobType.RECORD):
         for position, payload in zip(positions.tolist(), payloads):
             try:
-                named.update(decode_record(payload).annotations)
+                notes = decode_as(payload, _Record)["annotations"]
+                if any(len(note) != OID_BYTES for note in notes):
+                    raise BadInput("record", "an annotation's oid of a wrong length")
+                named += notes
             except LdbError as error:
                 findings.problem(oids[position].tobytes().hex(), str(error))
     return as_oids(b"".join(named))

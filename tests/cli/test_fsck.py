@@ -1,0 +1,83 @@
+"""`ldb fsck` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ldb
+from tests.porcelain.fsck.samples import make_instance
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    make_instance(tmp_path)
+    return tmp_path
+
+
+def largest_pack(base: Path) -> Path:
+    return max((base / "instance").rglob("*.pack"), key=lambda path: path.stat().st_size)
+
+
+def flip(path: Path, position: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[position] ^= 4
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def test_sound(ldb: Ldb, base: Path) -> None:
+    result = ldb("--instance", str(base / "instance"), "fsck")
+    assert (result.code, result.out) == (0, "")
+    assert "7 versions: all sound" in result.err
+    assert "nothing refers to" in ldb("--instance", str(base / "instance"), "fsck", "-v").err
+
+
+def test_damage_is_named_with_exit_code_5(ldb: Ldb, base: Path) -> None:
+    pack = largest_pack(base)
+    flip(pack, 100)
+    result = ldb("--instance", str(base / "instance"), "fsck")
+    assert result.code == 5
+    first, second = result.out.splitlines()
+    assert first.startswith(f"objects/pack/{pack.name}: block ")
+    assert second.startswith("  needed by ds:")
+    assert "1 problem(s)" in result.err
+
+
+def test_json(ldb: Ldb, base: Path) -> None:
+    flip(largest_pack(base), 100)
+    result = ldb("--instance", str(base / "instance"), "fsck", "--json")
+    value = json.loads(result.out)
+    assert result.code == 5
+    assert set(value) == {"sound", "problems", "more", "notes", "checked"}
+    assert set(value["problems"][0]) == {"name", "why", "needed_by"}
+    assert value["checked"]["versions"] == 7
+
+
+def test_the_workspace_around_the_user(ldb: Ldb, base: Path) -> None:
+    """Its damaged state names no instance any more, so the settings' is checked with it."""
+    workspace = str(base / "cats")
+    assert ldb("-C", workspace, "fsck").code == 0
+    state = base / "cats" / ".ldb_workspace" / "state"
+    flip(state, 50)
+    assert ldb("-C", workspace, "fsck").code == 3
+    ldb("config", "set", "core.instance", str(base / "instance"))
+    for args in (("-C", workspace, "fsck"), ("fsck", "--workspace", workspace)):
+        result = ldb(*args)
+        assert result.code == 5
+        assert str(state) in result.out
+
+
+def test_no_such_workspace(ldb: Ldb, base: Path) -> None:
+    instance = str(base / "instance")
+    assert ldb("--instance", instance, "fsck", "--workspace", str(base)).code == 3
+
+
+def test_damaged_instance_file(ldb: Ldb, base: Path) -> None:
+    flip(base / "instance" / "instance", 30)
+    result = ldb("--instance", str(base / "instance"), "fsck")
+    assert result.code == 5
+    assert result.out.startswith("instance: ")
+    assert "1 problem(s)" in result.err
