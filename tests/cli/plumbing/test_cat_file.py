@@ -35,7 +35,10 @@ def test_names(run: Run) -> None:
     assert run("cat-file", "-t", "ds:cats").text == "commit"
     assert run("cat-file", "-t", "ds:cats:dataset").text == "map"
     shown = json.loads(run("cat-file", "-p", oid).out)
-    assert shown["maps"]["dataset"] == {"count": 1, "root": run("rev-parse", "ds:cats:dataset").text}
+    assert shown["maps"]["dataset"] == {
+        "count": 1,
+        "root": run("rev-parse", "ds:cats:dataset").text,
+    }
 
 
 def test_nodes(run: Run) -> None:

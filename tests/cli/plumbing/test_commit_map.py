@@ -75,7 +75,11 @@ def test_operations(run: Run, folder: Path) -> None:
     ],
 )
 def test_wrong_maps(run: Run, maps: list[str], code: int) -> None:
-    given = {"root": run.dataset({}), "note": run.note(1), "paths": run("mk-map", "-t", "paths").text}
+    given = {
+        "root": run.dataset({}),
+        "note": run.note(1),
+        "paths": run("mk-map", "-t", "paths").text,
+    }
     words = [word for text in maps for word in ("--map", text.format(**given))]
     run("commit-map", "--name", "cats", *words, code=code)
     assert not any("commit" in line for line in run("cat-file", "--batch-check", "--all").lines)

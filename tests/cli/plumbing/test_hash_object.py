@@ -24,7 +24,9 @@ COMMIT = Commit(
     maps={"dataset": MapRoot(OID, 7)},
     parents=(OID,),
     operations=(
-        Operation(("add",), (SourceUsed("ds:root", OID), SourceUsed("x")), (("limit", 3),), {"n": 1}),
+        Operation(
+            ("add",), (SourceUsed("ds:root", OID), SourceUsed("x")), (("limit", 3),), {"n": 1}
+        ),
         Operation(("del",), result=MapRoot(OID, 6), time=12),
     ),
     author="Ann",
@@ -157,7 +159,13 @@ def test_wrong_inside(run: Run) -> None:
 
 
 def test_raw_must_be_canonical(run: Run) -> None:
-    for payload in (b"", b"\xff\xff", b"\xc4\x01a", encode({"b": 1, "a": 2}) + b"\0", b"\xcd\x00\x01"):
+    for payload in (
+        b"",
+        b"\xff\xff",
+        b"\xc4\x01a",
+        encode({"b": 1, "a": 2}) + b"\0",
+        b"\xcd\x00\x01",
+    ):
         run("hash-object", "--raw", "-w", "--stdin", stdin=payload, code=2)
     assert run("hash-object", "--raw", "--stdin", stdin=encode(1)).text == run.note(1)
 

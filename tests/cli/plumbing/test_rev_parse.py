@@ -48,15 +48,18 @@ def test_maps(run: Run, three: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "cats", "ds:", "ds:../x", "ds:a/b", "ds:a\nb", "ds:a\0b", "ds:cats.v0", "12345", "~1", ":",
-     "xyzxyz", "1" * 65, "ds:" + "x" * 5000, "ds:cats.v" + "9" * 5000, "１２３４５６", "ds:e\u0301"],
+    ["", "cats", "ds:", "ds:../x", "ds:a/b", "ds:a\nb", "ds:a\0b", "ds:cats.v0", "12345", "~1",
+     ":", "xyzxyz", "1" * 65, "ds:" + "x" * 5000, "ds:cats.v" + "9" * 5000,
+     "１２３４５６", "ds:e\u0301"],
 )  # fmt: skip
 def test_no_name(run: Run, three: list[str], name: str) -> None:
     error = run("rev-parse", "--", name, code=2).err
     assert len(error) < 600
 
 
-@pytest.mark.parametrize("name", ["ds:dogs", "ds:cats.v4", "ds:cats~3", "ds:root", "ds:root~1", "ab" * 32])
+@pytest.mark.parametrize(
+    "name", ["ds:dogs", "ds:cats.v4", "ds:cats~3", "ds:root", "ds:root~1", "ab" * 32]
+)
 def test_not_there(run: Run, three: list[str], name: str) -> None:
     assert "not found" in run("rev-parse", name, code=3).err
 

@@ -12,8 +12,8 @@ from ldb.history import Commit, MapRoot, encode_commit
 from ldb.ids import Oid
 from ldb.instance import Instance, open_instance
 from ldb.objects.model import Blob, BlobType
-from ldb.porcelain.plumbing.mk_map import mk_map
 from ldb.porcelain.plumbing.maps import schema_named
+from ldb.porcelain.plumbing.mk_map import mk_map
 from ldb.porcelain.plumbing.refs import Expected, update_ref
 from ldb.refs.name import dataset_ref
 from tests.cli.plumbing.conftest import NONE, Run, object_id, stored
