@@ -32,7 +32,19 @@ def changes_json(changes: DiffCounts) -> dict[str, int]:
 def operation_line(operation: Operation) -> str:
     """The command as it was typed, and what it did."""
     numbers = ", ".join(f"{name} {count}" for name, count in operation.counts.items() if count)
-    return f"ldb {visible(shlex.join(operation.command))}" + (f"  ({numbers})" if numbers else "")
+    return f"ldb {visible(as_typed(operation.command))}" + (f"  ({numbers})" if numbers else "")
+
+
+def as_typed(words: Iterable[str]) -> str:
+    """Words as a shell takes them. Queries with 'texts' go into double quotes where those keep
+    everything as it is, for `'label == '"'"'4'"'"''` is hard to read."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    if "'" in word and not any(char in word for char in '"$`\\!'):
+        return f'"{word}"'
+    return shlex.quote(word)
 
 
 def operation_json(operation: Operation) -> dict[str, Any]:
