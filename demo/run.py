@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -184,13 +185,14 @@ def _how_to_go_on(folder: Path, took: float) -> None:
     programs = Path(sys.executable).parent
     script.write_text(
         f"# source this: `ldb` in this shell is then the demo's, with the demo's instance\n"
-        f'export PATH="{programs}:$PATH" LDB_DIR="{folder / "instance"}"\n',
+        f"export PATH={shlex.quote(str(programs))}:$PATH\n"
+        f"export LDB_DIR={shlex.quote(str(folder / 'instance'))}\n",
         encoding="utf-8",
     )
     say(
         f"\nThat took {took:.0f} s. It is all in {folder}, yours to play with:\n\n"
-        f"    source {script}\n"
-        f"    cd {folder / 'fours-and-nines'}\n"
+        f"    source {shlex.quote(str(script))}\n"
+        f"    cd {shlex.quote(str(folder / 'fours-and-nines'))}\n"
         "    ldb list --query 'ink > `0.25`'     # the boldest fours and nines\n"
         "    ldb get --query \"label == '0'\" -t ../zeros\n"
         "    ldb --help\n\n"
