@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from ldb.catalog import (
     KIND_DATA,
@@ -27,7 +26,8 @@ from ldb.catalog import (
     key_path,
 )
 from ldb.ids import NO_OID, Oid
-from ldb.indexing.read import BatchResult, Problem, file_type
+from ldb.indexing.read import BatchResult, Problem
+from ldb.indexing.sightings import Sighting, Sightings, SortedSightings
 from ldb.maps import Changes, Rows
 from ldb.objects.batch import BatchWriter
 from ldb.objects.model import BlobType
@@ -47,18 +47,6 @@ class MergeCounts:
     """Known data objects of which something new was found."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A data object seen at a path in this run."""
-
-    seen: SeenPath
-    size: int
-    type: str
-    annotation: bytes
-    known: bool
-    """Only the annotation is new; the path and its attributes are as before."""
-
-
 @dataclass(slots=True)
 class Gathered:
     """Everything one run found; filled by `path_changes`, used up by `object_changes`."""
@@ -70,7 +58,7 @@ class Gathered:
     problems: list[Problem] = field(default_factory=list)
     lost: dict[bytes, set[str]] = field(default_factory=dict)
     """Data object id → paths where it is no longer."""
-    _results: list[BatchResult] = field(default_factory=list)
+    _sightings: Sightings = field(default_factory=Sightings)
 
     def path_changes(
         self, results: Iterable[BatchResult], replaced: dict[bytes, bytes]
@@ -85,8 +73,7 @@ class Gathered:
             if replaced:
                 keys = result.keys[is_data].tolist()
                 self.counts.new_paths -= sum(key in replaced for key in keys)
-            if len(result.ids):
-                self._results.append(result)
+            self._sightings.add(result)
             if len(result.keys):
                 yield Changes(_path_rows(result), result.kinds == 0)
 
@@ -102,20 +89,20 @@ class Gathered:
     def object_changes(self, writer: BatchWriter, unchanged: list[bytes]) -> Iterator[Changes]:
         """Rows of `objects` to write, in id order."""
         width = self.catalog.instance.id_bytes
-        ids = _concat([each.ids for each in self._results], f"S{width}")
-        order = np.argsort(ids, kind="stable")
-        ids = ids[order]
-        starts = _group_starts(ids)
+        groups = self._sightings.sorted(width)
         touched = sorted({*self.lost, *(unchanged if self.tags else ())})
-        everything = np.union1d(ids[starts], as_keys(touched, width)) if touched else ids[starts]
-        groups = _Groups(ids, order, self._results)
+        everything = groups.names
+        if touched:
+            everything = np.union1d(everything, as_keys(touched, width))
         for at in range(0, len(everything), CHUNK):
             part = slice(at, min(at + CHUNK, len(everything)))
             changes = self._chunk(everything[part], groups, writer)
             if len(changes.rows.keys):
                 yield changes
 
-    def _chunk(self, ids: NDArray[np.bytes_], groups: _Groups, writer: BatchWriter) -> Changes:
+    def _chunk(
+        self, ids: NDArray[np.bytes_], groups: SortedSightings, writer: BatchWriter
+    ) -> Changes:
         found = self.catalog.find(ids)
         first, counts = groups.of(ids)
         single = (counts == 1) & ~found.known
@@ -192,54 +179,6 @@ def _without(paths: dict[str, SeenPath], lost: set[str]) -> tuple[SeenPath, ...]
     return tuple(left or [paths[name] for name in sorted(paths)][:1])
 
 
-class _Groups:
-    """Objects of all batches, reached through their sorted ids."""
-
-    def __init__(
-        self, ids: NDArray[np.bytes_], order: NDArray[np.int64], results: list[BatchResult]
-    ) -> None:
-        self._ids = ids
-        self._order = order
-        self._results = results
-        sizes = np.array([len(each.ids) for each in results], dtype=np.int64)
-        self._ends = np.cumsum(sizes)
-        self._records = _concat([each.records for each in results], np.uint8)
-        self._notes = _concat([each.annotations for each in results], np.uint8)
-
-    def of(self, ids: NDArray[np.bytes_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where each id's sightings start among the sorted ones, and how many they are."""
-        first = np.searchsorted(self._ids, ids, side="left")
-        last = np.searchsorted(self._ids, ids, side="right")
-        return first, last - first
-
-    def columns(self, first: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Record and annotation oids of sightings given by their sorted place."""
-        places = self._order[first]
-        return self._records[places].reshape(-1, 32), self._notes[places].reshape(-1, 32)
-
-    def sightings(self, first: int, count: int) -> list[Sighting]:
-        """Sightings of one object, in path order."""
-        return [self._sighting(int(place)) for place in self._order[first : first + count]]
-
-    def _sighting(self, place: int) -> Sighting:
-        batch = int(np.searchsorted(self._ends, place, side="right"))
-        result = self._results[batch]
-        at = place - (int(self._ends[batch - 1]) if batch else 0)
-        row = int(result.rows[at])
-        note = result.annotations[at].tobytes()
-        if row < 0:
-            return Sighting(SeenPath("", 0), 0, "", note, known=True)
-        uri = key_path(bytes(result.keys[row]))
-        mtime, mode, uid, gid = result.attributes[at].tolist()
-        return Sighting(
-            seen=SeenPath(uri.decode(), mtime, mode, uid, gid),
-            size=int(result.sizes[row]),
-            type=file_type(uri),
-            annotation=note,
-            known=False,
-        )
-
-
 def _path_rows(result: BatchResult) -> Rows:
     count = len(result.keys)
     fields = {
@@ -254,13 +193,3 @@ def _path_rows(result: BatchResult) -> Rows:
 
 def _bytes_of(column: NDArray[np.uint64]) -> NDArray[np.uint8]:
     return column.astype("<u8").view(np.uint8).reshape(-1, 8)
-
-
-def _group_starts(ids: NDArray[np.bytes_]) -> NDArray[np.int64]:
-    if not len(ids):
-        return np.zeros(0, np.int64)
-    return np.concatenate([[0], np.flatnonzero(ids[1:] != ids[:-1]) + 1])
-
-
-def _concat(parts: list[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype)
