@@ -139,6 +139,11 @@ def load_state(folder: str) -> State:
     return decode_state(data, path)
 
 
+def changed_at(folder: str) -> int:
+    """When the draft at `folder` was last changed, in nanoseconds since 1970."""
+    return os.stat(os.path.join(folder, FOLDER, STATE)).st_mtime_ns
+
+
 def open_workspace(folder: str, instance: Instance) -> Workspace:
     """The workspace at `folder`, whose draft must belong to `instance`."""
     state = load_state(folder)

@@ -23,6 +23,7 @@ from ldb.porcelain.sources import drafted_rows
 from ldb.porcelain.written import Written, written_files
 from ldb.storage.location import is_local, local_path, to_uri
 from ldb.storage.reading import read_bytes
+from ldb.workspace import changed_at
 
 
 @dataclass(slots=True)
@@ -45,18 +46,21 @@ class Edits:
 def read_edits(place: Place, sources: Sequence[str]) -> Edits:
     """What was edited in those sources that are files or folders of the workspace.
 
-    In a folder, a file that still holds what a run wrote there was not edited, whatever the
-    draft has by now; a file named by itself is always taken. Raises `BadInput` for bad JSON.
+    In a folder, a file that holds what a run wrote there, and was not touched since the draft
+    last changed, was not edited, whatever the draft has by now; a file named by itself is
+    always taken. Raises `BadInput` for bad JSON.
     """
     files = [each for text in sources if _is_path(text) for each in _notes(place, text)]
     edits = Edits()
     if not files:
         return edits
+    drafted = changed_at(place.need_workspace().folder)
     held = _annotations(place, [each.id for each in files])
     for each, current in zip(files, held):
-        payload = _payload(each.path)
+        payload, touched = _payload(each.path)
         oid = oid_of(BlobType.ANNOTATION, payload)
-        if oid not in (current, each.note):
+        same = oid == each.note and touched <= max(drafted, each.listed)
+        if oid != current and not same:
             edits.take(each.id, payload, each.path)
     return edits
 
@@ -93,9 +97,10 @@ def _annotations(place: Place, ids: Sequence[bytes]) -> list[bytes]:
     return [column[at : at + len(NO_OID)] for at in range(0, len(column), len(NO_OID))]
 
 
-def _payload(path: str) -> bytes:
+def _payload(path: str) -> tuple[bytes, int]:
+    """The payload that a file's JSON gives, and when the file was changed."""
     try:
-        raw, _ = read_bytes(os.fsencode(path), MAX_PAYLOAD)
+        raw, state = read_bytes(os.fsencode(path), MAX_PAYLOAD)
     except OSError as error:
         raise BadInput(path, f"cannot be read: {error.strerror}") from None
-    return annotation_payload(raw, path)
+    return annotation_payload(raw, path), state.st_mtime_ns

@@ -70,7 +70,7 @@ def check_folder(folder: str, force: bool) -> None:
     except FileNotFoundError:
         return
     except NotADirectoryError:
-        raise BadInput(folder, "is a file, not a folder") from None
+        raise BadInput(folder, "is a file, or lies below one") from None
     if others and not force:
         raise BadInput(
             folder, "is not empty and not a workspace", "`-f` makes it one and keeps its files"

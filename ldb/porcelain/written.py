@@ -18,6 +18,7 @@ from ldb.catalog import as_keys
 from ldb.dataset import dataset_schema
 from ldb.errors import BadInput
 from ldb.instantiate import Entry, id_in_name, instantiated_files
+from ldb.instantiate.target import MANIFEST
 from ldb.maps import lookup
 from ldb.porcelain.place import Place
 from ldb.storage.listing import walk
@@ -34,6 +35,8 @@ class Written:
     id: bytes
     note: bytes = b""
     """Oid of the annotation that a run wrote into it; empty where that is not known."""
+    listed: int = 0
+    """When that run's list was last written, in nanoseconds since 1970."""
 
     @property
     def is_annotation(self) -> bool:
@@ -86,26 +89,35 @@ class _Manifests:
         self._root = root
         self._digits = digits
         self._listed: dict[str, dict[str, Entry]] = {}
+        self._times: dict[str, int] = {}
 
     def written(self, path: str) -> Written | None:
         """The data object that a file stands for, by the list or else by its name."""
         folder, name = os.path.split(path)
-        entry = self._entry(path, folder)
+        entry, listed = self._entry(path, folder)
         if entry is not None:
-            return Written(path, entry.object_id, entry.annotation)
+            return Written(path, entry.object_id, entry.annotation, listed)
         digits = id_in_name(name)
         if digits is None or len(digits) != self._digits:
             return None
         return Written(path, bytes.fromhex(digits))
 
-    def _entry(self, path: str, folder: str) -> Entry | None:
+    def _entry(self, path: str, folder: str) -> tuple[Entry | None, int]:
         while True:
             if folder not in self._listed:
                 self._listed[folder] = instantiated_files(folder)
+                self._times[folder] = _time_of(os.path.join(folder, MANIFEST))
             entry = self._listed[folder].get(path[len(folder.rstrip("/")) + 1 :])
             if entry is not None or folder == self._root:
-                return entry
+                return entry, self._times[folder]
             folder = os.path.dirname(folder)
+
+
+def _time_of(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _known(place: Place, files: Sequence[Written]) -> list[Written]:
