@@ -39,6 +39,9 @@ _skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
 _from_json = msgspec.json.Decoder().decode
 
 _NESTING = frozenset((list, tuple, dict))
+_REFUSALS = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+"""What msgspec raises; its own errors are ValueErrors only from version 0.22 on."""
+
 _PLAIN = frozenset((type(None), bool, int, float, str, bytes)) | _NESTING
 
 _CONTAINER_BYTES = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
@@ -74,7 +77,7 @@ def encode(value: object, where: object = "value") -> bytes:
         suspects = _suspects(data)
         if _unpack(data) != value or _may_be_odd(data, suspects):
             _check(value, where)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except _REFUSALS as error:
         _check(value, where)
         raise BadInput(where, _reason(error)) from None
     _check_depth(value, len(suspects), where)
@@ -96,7 +99,7 @@ def decode(payload: Buffer, where: object = "payload") -> Any:
             raise BadInput(where, f"more than {MAX_CONTAINERS} arrays and maps")
         value = _unpack(data)
         same = _sorted(value) == data
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except _REFUSALS as error:
         raise BadInput(where, f"not canonical MessagePack: {_reason(error)}") from None
     if not same:
         raise BadInput(where, "MessagePack, but not canonical")
@@ -116,7 +119,7 @@ def decode_as(payload: Buffer, shape: type[_Shape], where: object = "payload") -
     try:
         value = (_shaped.get(shape) or _learn(shape))(data)
         same = _sorted(value) == data
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except _REFUSALS as error:
         raise BadInput(where, f"not canonical MessagePack: {_reason(error)}") from None
     if not same:
         raise BadInput(where, "MessagePack, but not canonical")
@@ -146,7 +149,7 @@ def parse_json(raw: Buffer, where: object) -> Any:
         value = _from_json(body)
     except RecursionError:
         raise _too_deep(where) from None
-    except ValueError as error:
+    except (ValueError, msgspec.MsgspecError) as error:
         raise _bad_json(body, where, error) from None
     _check_depth(value, nested, where)
     return value
@@ -276,7 +279,7 @@ def _at(body: bytes, position: int, where: object, why: str) -> BadInput:
     return BadInput(where, f"{why} (line {line}, column {column})")
 
 
-def _bad_json(body: bytes, where: object, error: ValueError) -> BadInput:
+def _bad_json(body: bytes, where: object, error: Exception) -> BadInput:
     if not body.strip():
         return BadInput(where, "empty, not JSON")
     if body.startswith(_WIDE) or body[1:2] == b"\0":
