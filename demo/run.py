@@ -193,7 +193,7 @@ def _how_to_go_on(folder: Path, took: float) -> None:
         f"\nThat took {took:.0f} s. It is all in {folder}, yours to play with:\n\n"
         f"    source {shlex.quote(str(script))}\n"
         f"    cd {shlex.quote(str(folder / 'fours-and-nines'))}\n"
-        "    ldb list --query 'ink > `0.25`'     # the boldest fours and nines\n"
+        "    ldb list --query 'ink > `0.2`'      # the boldest fours and nines\n"
         "    ldb get --query \"label == '0'\" -t ../zeros\n"
         "    ldb --help\n\n"
         "Running the demo again makes the folder anew. Nothing was written anywhere else."

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -125,9 +126,28 @@ def test_users_own_settings_stay_untouched(run: Run) -> None:
 
 def test_it_can_be_gone_on_with(run: Run) -> None:
     """What the demo says at its end works in a shell, in a folder with a space in its name."""
-    script = run.output.split("    source ", 1)[1].split("\n", 1)[0]
-    commands = f'source {script} && test -d "$LDB_DIR" && echo $PATH && echo "$LDB_DIR"'
-    done = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, check=True)
-    path, instance = done.stdout.splitlines()
-    assert path.startswith(f"{Path(sys.executable).parent}:")
-    assert instance == str(run.folder / "instance")
+    lines = run.output.split("    source ", 1)[1].split("    ldb --help", 1)[0]
+    ldb = f'ldb() {{ {shlex.quote(sys.executable)} -m ldb.cli.main "$@"; }}'
+    done = subprocess.run(
+        ["bash", "-ec", f'{ldb}\nsource {lines}\necho "$PATH"'],
+        env={**os.environ, "HOME": str(run.home), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"{Path(sys.executable).parent}:")
+    zeros = sum(note["label"] == "0" for note in run.notes)
+    assert f"wrote {zeros} data objects" in done.stderr
+    assert len(list(run.folder.glob("zeros/*.png"))) == zeros
+    assert list(run.home.iterdir()) == []
+
+
+def test_readme_shows_what_the_demo_runs(run: Run) -> None:
+    """Every command in the README's capture."""
+    capture = (ROOT / "README.md").read_text("utf-8").split("```")[1]
+    commands = [line.split("$ ", 1)[1] for line in capture.splitlines() if "$ ldb" in line]
+    assert len(commands) >= 8
+    for command in commands:
+        shown = re.sub(r"id:[0-9a-f]+", "", command)
+        assert shown in re.sub(r"id:[0-9a-f]+", "", run.output)
