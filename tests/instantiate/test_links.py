@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -74,16 +74,11 @@ def test_hard_links_to_another_file_system_are_refused_clearly(world: World) -> 
         pytest.skip("there is no other file system")
     world.put("cat.jpg", b"cat")
     world.index()
-    folder = shared / f"ldb-test-{os.getpid()}"
-    try:
+    with tempfile.TemporaryDirectory(dir=shared) as folder:
         with pytest.raises(Unsupported, match="hard links") as caught:
-            world.run(folder, link="hardlink")
+            world.run(Path(folder), link="hardlink")
         assert "--link copy" in caught.value.hint
-        assert world.run(folder).objects == 1
-    finally:
-        for name in os.listdir(folder):
-            (folder / name).unlink()
-        folder.rmdir()
+        assert world.run(Path(folder)).objects == 1
 
 
 @pytest.mark.parametrize("link", ["auto", "reflink"])

@@ -88,7 +88,7 @@ def test_a_stopped_run_leaves_whole_files_and_the_next_goes_on(
     full_world: World, sent: signal.Signals, processes: int
 ) -> None:
     world = full_world
-    for already in (0, 100):
+    for already in (0, 100) if processes == 2 else (0,):
         program = start(world, processes)
         wait_for_files(world, already + 20)
         program.send_signal(sent)
