@@ -147,6 +147,17 @@ def pets(ldb: Ldb, template: Template, tmp_path: Path) -> Iterator[Pets]:
 
 
 @pytest.fixture
+def own_pets(ldb: Ldb, tmp_path: Path) -> Pets:
+    """The same, with files of this test's own, for those that change them."""
+    world = Pets(ldb, tmp_path / "data", tmp_path / "work")
+    _write_pets(world.data)
+    world.ok("init", str(tmp_path / "instance"))
+    world.ok("add-storage", str(world.data))
+    world.ok("index", str(world.data))
+    return world
+
+
+@pytest.fixture
 def cats(pets: Pets) -> Pets:
     """The same, standing in a workspace with ds:cats.v1: tom and kit."""
     pets.ok("stage", "ds:cats")

@@ -1,0 +1,94 @@
+"""`ldb init`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ldb
+
+
+def test_new_folder(ldb: Ldb, home: Path, tmp_path: Path) -> None:
+    done = ldb("init", "inst")
+    where = tmp_path / "work" / "inst"
+    assert (done.code, done.out) == (0, "")
+    assert str(where) in done.err
+    assert (home / ".ldb" / "config").read_text() == f"[core]\ninstance = {where}\n"
+    assert ldb("storage", "list").code == 0
+
+
+def test_config_that_is_there_stays(ldb: Ldb, home: Path) -> None:
+    assert ldb("config", "set", "core.author", "Ann").code == 0
+    before = (home / ".ldb" / "config").read_text()
+    done = ldb("init", "inst")
+    assert done.code == 0
+    assert "one to use" not in done.err
+    assert (home / ".ldb" / "config").read_text() == before
+
+
+def test_file_url(ldb: Ldb, tmp_path: Path) -> None:
+    assert ldb("init", f"file://{tmp_path}/new").code == 0
+    assert (tmp_path / "new" / "instance").exists()
+
+
+def test_twice(ldb: Ldb, tmp_path: Path) -> None:
+    ldb("init", "inst")
+    body = Path("inst/instance").read_bytes()
+    done = ldb("init", "inst")
+    assert done.code == 4
+    assert "-f" in done.err
+    assert Path("inst/instance").read_bytes() == body
+
+
+def test_force_replaces_all(ldb: Ldb) -> None:
+    ldb("init", "inst")
+    os.mkdir("data")
+    Path("data/a.jpg").write_text("a")
+    ldb("add-storage", "data")
+    ldb("index", "data")
+    assert ldb("init", "-f", "inst").code == 0
+    assert ldb("storage", "list").out == ""
+    assert ldb("ds", "list", "-a").out == ""
+    assert ldb("list", "ds:root").code == 3
+    assert [str(path) for path in Path("inst").rglob("*") if path.is_file()] == ["inst/instance"]
+
+
+@pytest.mark.parametrize("options", [[], ["-f"]])
+def test_folder_with_other_files(ldb: Ldb, options: list[str]) -> None:
+    os.mkdir("mine")
+    Path("mine/thesis.txt").write_text("precious")
+    done = ldb("init", *options, "mine")
+    assert done.code == 2
+    assert "not empty" in done.err
+    assert os.listdir("mine") == ["thesis.txt"]
+
+
+def test_empty_folder_is_fine(ldb: Ldb) -> None:
+    os.mkdir("empty")
+    assert ldb("init", "empty").code == 0
+
+
+def test_a_file(ldb: Ldb) -> None:
+    Path("file").write_text("")
+    assert ldb("init", "file").code == 2
+    assert ldb("init", "file/below").code in (1, 2)
+
+
+def test_object_hash(ldb: Ldb) -> None:
+    assert ldb("init", "--object-hash", "sha1", "inst").code == 2
+    assert not os.path.exists("inst")
+    assert ldb("init", "--object-hash", "sha256", "inst").code == 0
+    os.mkdir("data")
+    Path("data/a.jpg").write_text("a")
+    ldb("add-storage", "data")
+    assert ldb("index", "data").code == 0
+    assert (
+        "id:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+        in ldb("list", "ds:root").out
+    )
+
+
+def test_unknown_scheme(ldb: Ldb) -> None:
+    assert ldb("init", "ftp://host/x").code == 1
