@@ -74,7 +74,10 @@ def unpack_objects(
     reader = pack_of(data)
     problems = verify(reader)
     if problems:
-        raise Corrupt(where, f"{len(problems)} problem(s), the first: {problems[0]}")
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        error = Corrupt(where, f"{problems[0].where}{more}")
+        error.hint = "copy the pack once more; nothing of it was stored"
+        raise error
     for entry in entries(reader):
         check_payload(entry.type, entry.payload, f"{where}: blob {entry.oid}")
     name = pack_name(reader.key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ldb.errors import BadInput, Conflict
+from ldb.errors import BadInput, Conflict, NotFound
 from ldb.history import DATASET_MAP, Commit, load_commit
 from ldb.ids import Oid
 from ldb.instance import MAX_TRIES, Instance, pause
@@ -85,19 +85,18 @@ def show_ref(
 ) -> Iterator[Ref]:
     """The newest version of each ref (default: of all that live), or every version there was.
 
-    Versions are newest first and include tombstones. A named ref that is not there raises
-    `NotFound`.
+    Versions are newest first and include tombstones. A named ref of which there is nothing to
+    show raises `NotFound`.
     """
     named = list(refs)
     for ref in named or all_refs(instance):
-        if named:
-            instance.refs.live(ref)
-        if versions:
-            yield from instance.refs.history(ref)
-            continue
         head = instance.refs.head(ref)
-        if head is not None and head.target is not None:
+        if head is not None and versions:
+            yield from instance.refs.history(ref)
+        elif head is not None and head.target is not None:
             yield head
+        elif named:
+            raise NotFound("ref", ref)
 
 
 def all_refs(instance: Instance) -> list[RefName]:

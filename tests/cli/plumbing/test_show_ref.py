@@ -21,6 +21,9 @@ def test_versions(run: Run) -> None:
     run("update-ref", "-d", "ds:cats")
     assert run("show-ref").out == ""
     assert run("show-ref", "--versions").lines == ["- ds:cats.v2", f"{one} ds:cats.v1"]
+    assert len(run("show-ref", "--versions", "ds:cats").lines) == 2
+    run("show-ref", "ds:cats", code=3)
+    run("show-ref", "--versions", "ds:dogs", code=3)
     assert run("show-ref", "--versions", "--json").values[0]["commit"] is None
 
 
