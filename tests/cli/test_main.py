@@ -94,7 +94,7 @@ def test_version(ldb: Ldb) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("confg",), "No such command 'confg'. Did you mean config?"),
+        (("confg",), "No such command 'confg'. Did you mean config"),
         (("zzzz",), "No such command 'zzzz'."),
         (("config", "gte", "a.b"), "No such command 'gte'. Did you mean get?"),
         (("--instanc", "x"), "--instance"),
