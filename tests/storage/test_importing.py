@@ -1,0 +1,95 @@
+"""Copies of ephemeral files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from ldb.errors import StoreFailed
+from ldb.storage.importing import Imported, import_file
+from ldb.storage.reading import Changing
+
+
+def copy(source: Path, root: Path, annotation: Path | None = None) -> Imported:
+    note = os.fsencode(annotation) if annotation else b""
+    return import_file(os.fsencode(source), note, os.fsencode(root), "md5")
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "tom.jpg"
+    path.write_bytes(b"tom" * 1000)
+    path.with_suffix(".json").write_text("{}")
+    return path
+
+
+def test_named_by_content(photo: Path, root: Path) -> None:
+    done = copy(photo, root, photo.with_suffix(".json"))
+    name = hashlib.md5(photo.read_bytes()).hexdigest()
+    assert done.id.hex() == name
+    folder = f"imported/{name[:2]}/{name}"
+    assert files(root) == [f"{folder}/tom.jpg", f"{folder}/tom.json"]
+    assert Path(os.fsdecode(done.path)).read_bytes() == photo.read_bytes()
+
+
+def test_again_changes_nothing(photo: Path, root: Path) -> None:
+    def state() -> list[tuple[int, int]]:
+        found = [(root / name).stat() for name in files(root)]
+        return [(each.st_ino, each.st_mtime_ns) for each in found]
+
+    copy(photo, root, photo.with_suffix(".json"))
+    before = state()
+    copy(photo, root, photo.with_suffix(".json"))
+    assert state() == before
+
+
+def test_new_annotation_replaces_the_copy(photo: Path, root: Path) -> None:
+    copy(photo, root, photo.with_suffix(".json"))
+    photo.with_suffix(".json").write_text('{"new": 1}')
+    copy(photo, root, photo.with_suffix(".json"))
+    [note] = root.rglob("*.json")
+    assert note.read_text() == '{"new": 1}'
+    assert len(files(root)) == 2
+
+
+def test_source_that_changes_before_it_is_copied(
+    photo: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is hashed first; when the folder for the copy is made, it becomes another file."""
+    makedirs = os.makedirs
+
+    def change(folder: bytes, exist_ok: bool = False) -> None:
+        makedirs(folder, exist_ok=exist_ok)
+        photo.write_bytes(b"rex")
+
+    monkeypatch.setattr(os, "makedirs", change)
+    with pytest.raises(Changing):
+        copy(photo, root)
+    assert files(root) == []
+
+
+def test_missing_source(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        copy(tmp_path / "no.jpg", root)
+    assert files(root) == []
+
+
+def test_root_that_cannot_be_written(photo: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file")
+    with pytest.raises(StoreFailed):
+        copy(photo, blocked)

@@ -1,0 +1,58 @@
+"""Names of places in storage."""
+
+from __future__ import annotations
+
+import pytest
+
+from ldb.errors import BadInput, Unsupported
+from ldb.storage.location import absolute, has_scheme, is_glob, is_local, local_path, shown, to_uri
+
+
+@pytest.mark.parametrize(
+    ("text", "uri"),
+    [
+        ("a/b", "file:///here/a/b"),
+        ("./a//b/", "file:///here/a/b"),
+        ("../x", "file:///x"),
+        ("/a", "file:///a"),
+        (".", "file:///here"),
+        ("/", "file:///"),
+        ("file:///a/b/", "file:///a/b"),
+        ("FILE:///a", "file:///a"),
+        ("a b%20é", "file:///here/a b%20é"),
+        ("s3://bucket/x/", "s3://bucket/x"),
+        ("aws://bucket/x", "s3://bucket/x"),
+        ("azure://box/x", "az://box/x"),
+        ("S3://bucket", "s3://bucket"),
+    ],
+)
+def test_uris(text: str, uri: str) -> None:
+    assert to_uri(text, "/here") == uri
+
+
+def test_empty() -> None:
+    for text in ("", "file://"):
+        with pytest.raises(BadInput):
+            to_uri(text, "/here")
+
+
+def test_local_paths() -> None:
+    assert local_path("file:///a/b") == "/a/b"
+    assert is_local("file:///a")
+    assert not is_local("s3://a")
+    with pytest.raises(Unsupported, match="s3://a"):
+        local_path("s3://a")
+
+
+def test_shown() -> None:
+    assert (shown("file:///a"), shown("s3://a/b")) == ("/a", "s3://a/b")
+
+
+def test_absolute() -> None:
+    assert absolute("a/../b", "/here") == "/here/b"
+    assert absolute("s3://a/../b", "/here") == "s3://a/../b"
+
+
+def test_kinds() -> None:
+    assert [is_glob(text) for text in ("a*", "a?", "[ab]", "plain")] == [True, True, True, False]
+    assert [has_scheme(text) for text in ("s3://x", "/s3://x", "a:b")] == [True, False, False]
