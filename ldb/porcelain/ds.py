@@ -82,7 +82,8 @@ def _delete(place: Place, newest: Ref) -> None:
 def rename_dataset(place: Place, old: VersionSpec, new: str) -> Version:
     """Give a dataset another name: its history stays reachable, the old name is deleted.
 
-    Raises `Conflict` where the new name is in use. A crash in between leaves both names.
+    Raises `Conflict` where the new name is in use. A crash in between leaves both names,
+    and the same command run again goes on from there.
     """
     ref, target = _whole(old), dataset_ref(new)
     if target in (ref, INDEX):
@@ -90,15 +91,16 @@ def rename_dataset(place: Place, old: VersionSpec, new: str) -> Version:
     source = resolve(place.instance, old)
     newest = place.instance.refs.get(ref, source.number)
 
-    def make(current: Version | None) -> Commit:
-        if current is not None:
-            raise Conflict(
-                str(target), "no such dataset", current, f"delete it first: ldb ds del {target}"
-            )
-        return _renamed(place, source, target)
+    def make(current: Version | None) -> Commit | None:
+        if current is None:
+            return _renamed(place, source, target)
+        if current.commit.maps == source.commit.maps and current.commit.parents == (source.oid,):
+            return None  # an earlier run was stopped after this step
+        raise Conflict(
+            str(target), "no such dataset", current, f"delete it first: ldb ds del {target}"
+        )
 
-    version = publish(place.instance, target, make)
-    assert version is not None
+    version = publish(place.instance, target, make) or resolve(place.instance, VersionSpec(target))
     try:
         _delete(place, newest)
     except Conflict as error:

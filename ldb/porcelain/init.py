@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from math import inf
 from pathlib import Path
 
 from ldb import instance as instances
 from ldb import settings
 from ldb.backends.base import Backend
+from ldb.backends.local import LocalBackend
 from ldb.backends.opening import open_backend
 from ldb.errors import BadInput, Conflict, StoreFailed
 from ldb.instance import Instance, Location, add_location
@@ -45,7 +47,8 @@ def remember(home: Path, url: str) -> bool:
 def _holds_something(place: str, backend: Backend) -> bool:
     if "://" not in place:
         try:
-            return bool(os.listdir(place))
+            names = os.listdir(place)
+            return bool(names) and not (names == ["tmp"] and _only_temporaries(place, backend))
         except FileNotFoundError:
             return False
         except NotADirectoryError:
@@ -53,6 +56,13 @@ def _holds_something(place: str, backend: Backend) -> bool:
         except OSError as error:
             raise StoreFailed(place, str(error.strerror)) from None
     return next(iter(backend.list()), None) is not None
+
+
+def _only_temporaries(place: str, backend: Backend) -> bool:
+    """Whether `tmp` in an otherwise empty folder is what an `init` that was killed left."""
+    if not isinstance(backend, LocalBackend):
+        return False
+    return len(os.listdir(os.path.join(place, "tmp"))) == len(backend.stale_temporaries(inf))
 
 
 def _clear(backend: Backend) -> None:

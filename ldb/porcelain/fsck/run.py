@@ -38,9 +38,9 @@ def fsck(backend: Backend, workspace: str | None = None, progress: Progress = SI
     refs = read_refs(backend, ref_files(backend, findings), findings)
     draft = _Draft.open(workspace, instance, findings)
     parts = list(blob_files(backend, "", (INSTANCE_KEY,), findings, progress))
-    parts += draft.parts(findings, progress)
     store = draft.store or instance.objects
-    references = References(Shelves(parts), findings, instance.id_bytes)
+    shelves = Shelves(parts, draft.parts(findings, progress))
+    references = References(shelves, findings, instance.id_bytes)
     progress.start("checking maps")
     maps = walks(instance, store, references, findings, progress)
     history = History(store, references, maps, findings)
@@ -49,7 +49,7 @@ def fsck(backend: Backend, workspace: str | None = None, progress: Progress = SI
     check_records(store, references, findings, progress)
     if not findings.damaged:
         check_paths(open_catalog(instance), findings)
-    _count_unused(references.shelves, findings)
+    _count_unused(shelves, findings)
     return findings.report()
 
 

@@ -66,11 +66,10 @@ class _Shelf:
 class Shelves:
     """All blobs of an instance, and of a workspace over it."""
 
-    def __init__(self, parts: Iterable[Part]) -> None:
-        whole = [part for part in parts if len(part.codes)]
-        small = [part for part in whole if len(part.codes) < MERGED_BELOW]
-        large = [[part] for part in whole if len(part.codes) >= MERGED_BELOW]
-        self._shelves = [_Shelf(each) for each in ([small] if small else []) + large]
+    def __init__(self, lasting: Iterable[Part], passing: Iterable[Part] = ()) -> None:
+        """`passing`: blobs that go some day anyhow, so that it is no matter who uses them."""
+        self._lasting = _shelves(lasting)
+        self._shelves = self._lasting + _shelves(passing)
 
     def look(self, oids: Oids) -> Codes:
         """The type of each blob (a code), `MISSING` or `DAMAGED`; marks all as used."""
@@ -104,7 +103,7 @@ class Shelves:
         """Sound blobs that were never looked up, by type; and how many more are copies."""
         counts = np.zeros(256, np.int64)
         copies = 0
-        for shelf in self._shelves:
+        for shelf in self._lasting:
             rows = np.flatnonzero(~shelf.used)
             known = self._is_used(shelf.oids(rows))
             copies += int(known.sum())
@@ -115,8 +114,9 @@ class Shelves:
     def unused_of(self, kind: BlobType, most: int) -> list[Oid]:
         """Some oids of a type that were never looked up."""
         found: list[Oid] = []
-        for shelf in self._shelves:
-            rows = np.flatnonzero(~shelf.used & (shelf.codes == kind.code))[:most]
+        for shelf in self._lasting:
+            rows = np.flatnonzero(~shelf.used)
+            rows = rows[shelf.codes[rows] == kind.code][:most]
             oids = shelf.oids(rows)
             found += [Oid(row.tobytes()) for row in oids[~self._is_used(oids)]]
         return found[:most]
@@ -137,3 +137,10 @@ class Shelves:
             hit = rows >= 0
             if hit.any():
                 yield order[hit], shelf, rows[hit]
+
+
+def _shelves(parts: Iterable[Part]) -> list[_Shelf]:
+    whole = [part for part in parts if len(part.codes)]
+    small = [part for part in whole if len(part.codes) < MERGED_BELOW]
+    large = [[part] for part in whole if len(part.codes) >= MERGED_BELOW]
+    return [_Shelf(each) for each in ([small] if small else []) + large]
