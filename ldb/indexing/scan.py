@@ -106,18 +106,10 @@ class Scan:
             else:
                 start = prefix[:-1] + FOLDER_END
                 rows = Cursor(self.catalog.paths_under(start)).rest()
-                folder = _only(read_folder(target.folder, self._about(target))[0], target.names)
+                folder = _only(
+                    read_folder(target.folder, target.about(self.report))[0], target.names
+                )
                 yield from self._compare(folder, rows, False)
-
-    def _about(self, target: Target) -> Report:
-        """Reports what concerns the named files only, or their folder as a whole."""
-
-        def report(path: bytes, why: str) -> None:
-            name = os.path.basename(path)
-            if not name or target.names is None or name in target.names:
-                self.report(path, why)
-
-        return report
 
     def _forget(self, rows: Seen) -> Iterator[Job]:
         for key, at in zip(rows.keys, range(len(rows.keys))):
@@ -232,6 +224,18 @@ class Target:
     folder: bytes
     """Absolute, with a trailing slash."""
     names: frozenset[bytes] | None = None
+
+    def about(self, report: Report) -> Report:
+        """`report` for what concerns this target: of other files in the folder, nothing."""
+        if self.names is None:
+            return report
+        names = self.names | {b""}
+
+        def named_only(path: bytes, why: str) -> None:
+            if os.path.basename(path) in names:
+                report(path, why)
+
+        return named_only
 
 
 def targets_of(paths: Iterable[str]) -> list[Target]:

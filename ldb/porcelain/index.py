@@ -139,14 +139,17 @@ class _Copies:
         copies = []
         self._ids[path] = set()
         for target in targets_of([path]):
-            folders = [read_folder(target.folder, self._report)[0]]
-            if target.names is None:
-                folders = list(walk(target.folder, self._report, own_folder(self._instance)))
-            for folder in folders:
+            for folder in self._folders(target):
                 for done in self._copy_folder(folder, target.names):
                     self._ids[path].add(done.id)
                     copies.append(os.fsdecode(done.path))
         return copies
+
+    def _folders(self, target: Target) -> Iterator[Folder]:
+        if target.names is None:
+            yield from walk(target.folder, self._report, own_folder(self._instance))
+        else:
+            yield read_folder(target.folder, target.about(self._report))[0]
 
     def _copy_folder(self, folder: Folder, names: frozenset[bytes] | None) -> Iterator[Imported]:
         for at, note in pair(folder.names, self._strict).data:

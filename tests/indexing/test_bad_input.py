@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from ldb.backends.local import LocalBackend
+from ldb.errors import StoreFailed
 from ldb.indexing.run import IndexOptions, IndexReport, index
-from ldb.indexing.scan import Target
+from ldb.indexing.scan import BATCH, Target
 from ldb.instance import Instance, create
 from ldb.objects.model import MAX_PAYLOAD
 from ldb.storage import reading
@@ -360,3 +361,36 @@ def test_target_that_vanishes(box: Box) -> None:
     report = index(box.instance, [target], IndexOptions(processes=1))
     assert "No such file" in problems(report)["sub"]
     assert box.path_rows() == ["sub/a.jpg"]
+
+
+def test_read_only_instance(nobody: Path, instance_of_nobody: Instance) -> None:
+    box = Box(instance_of_nobody, nobody / "data")
+    box.write("a.jpg", "a")
+    folders = [path for path in (nobody / "instance").rglob("*") if path.is_dir()]
+    for path in (nobody / "instance", *folders):
+        path.chmod(0o500)
+    with pytest.raises(StoreFailed, match="Permission denied"):
+        box.index()
+    for path in (nobody / "instance", *folders):
+        path.chmod(0o700)
+    assert box.version() == 0
+    assert box.index().new_objects == 1
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_full_disk(box: Box, processes: int) -> None:
+    """A limit on the size of files stops the packs, wherever they are written."""
+    resource = pytest.importorskip("resource")
+    for number in range(3 * BATCH):
+        box.write(f"{number}.jpg", f"image {number}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(StoreFailed):
+            box.index(processes=processes)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert box.version() == 0
+    assert list(box.instance.backend.list("refs/")) == []
+    box.instance.objects.refresh()
+    assert box.index(processes=processes).new_objects == 3 * BATCH
