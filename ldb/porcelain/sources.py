@@ -87,7 +87,7 @@ def read_sources(
     catalog = place.catalog
     ids = [text for text in texts if text.startswith("id:")]
     if ids:
-        parts.append(_by_ids(catalog, ids))
+        parts.append(_by_ids(place, catalog, ids))
     for text in texts:
         used.append(SourceUsed(text))
         if text in known.ids:
@@ -151,14 +151,20 @@ def draft_rows(place: Place, workspace: Workspace) -> Selected:
     return map_rows(place, workspace.store, workspace.state.root.root)
 
 
-def _by_ids(catalog: Catalog, texts: Sequence[str]) -> Selected:
-    width = catalog.instance.id_bytes
-    ids = as_keys([catalog.expand(text[3:]) for text in texts], width)
+def _by_ids(place: Place, catalog: Catalog, texts: Sequence[str]) -> Selected:
+    """Objects of the index, or ones that only the draft still holds."""
+    ids = as_keys([catalog.expand(text[3:]) for text in texts], catalog.instance.id_bytes)
     found = catalog.find(ids)
-    if not found.known.all():
-        name = texts[int(np.flatnonzero(~found.known)[0])]
+    known, annotations = found.known, found.annotations
+    if not known.all() and place.workspace is not None:
+        root = place.workspace.state.root.root
+        drafted, fields = lookup(place.workspace.store, dataset_schema(place.instance), root, ids)
+        annotations = np.where(known[:, None], annotations, fields[0])
+        known = known | drafted
+    if not known.all():
+        name = texts[int(np.flatnonzero(~known)[0])]
         raise NotFound("data object", name, "is it indexed? `ldb list ds:root`")
-    return Selected(ids, found.annotations, np.zeros_like(found.annotations))
+    return Selected(ids, annotations, np.zeros_like(annotations))
 
 
 def path_rows(place: Place, text: str, edited: Mapping[bytes, bytes]) -> Selected:
