@@ -91,6 +91,9 @@ class Show:
 
     kind: ShowKind
     text: str
+    """Empty: all of it."""
+    option: str = ""
+    """What it was given as, where that is not `--show` and its like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def shows_of(
         family = "file" if kind == "file" else "annotation"
         if kind not in ("query", "jquery", "file") or family in taken:
             break
-        shows.insert(0, Show(cast(ShowKind, kind), left.pop().value))
+        shows.insert(0, Show(cast(ShowKind, kind), left.pop().value, f"--{kind}"))
     return tuple(left), tuple(shows)
 
 
@@ -192,6 +195,6 @@ def projector_of(show: Show) -> Projector | None:
     """How to get the value; None: the whole annotation or record."""
     if not show.text:
         return None
-    where = {"query": "--show", "jquery": "--jshow", "file": "--file-show"}[show.kind]
+    usual = {"query": "--show", "jquery": "--jshow", "file": "--file-show"}
     missing: Literal["skip", "null"] = "skip" if show.kind == "query" else "null"
-    return Projector(compile_query(parse(show.text, where), missing))
+    return Projector(compile_query(parse(show.text, show.option or usual[show.kind]), missing))
