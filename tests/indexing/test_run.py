@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -344,3 +345,13 @@ def test_sha256_instance(box: Box, tmp_path: Path) -> None:
     [known] = wide.objects()
     assert len(known.id) == 64
     assert len(known.paths) == 2
+
+
+def test_workers_that_cannot_be_forked(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no fork they start anew and open the instance by its address."""
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    for number in range(BATCH + 1):
+        box.write(f"{number}.jpg", f"image {number}")
+    report = box.index(processes=2, tags=("t",))
+    assert (report.new_objects, report.problems) == (BATCH + 1, [])
+    assert {each.record.tags for each in box.objects()} == {("t",)}

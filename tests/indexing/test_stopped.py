@@ -17,7 +17,7 @@ from ldb.indexing.scan import BATCH
 from tests.indexing.conftest import Box, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = 10 * BATCH
+FILES = 8 * BATCH
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists(f"/proc/{os.getpid()}/task"), reason="needs /proc to find the workers"
