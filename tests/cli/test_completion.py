@@ -82,7 +82,7 @@ def bash(environment: dict[str, str], folder: Path, line: str, breaks: str) -> l
 @pytest.mark.parametrize(
     ("line", "breaks", "offered"),
     [
-        ("ldb co", " :=", ["config", "completion"]),
+        ("ldb conf", " :=", ["config"]),
         ("ldb config ", " :=", ["get", "list", "set", "unset"]),
         ("ldb config list --j", " :=", ["--json"]),
         ("ldb completion -s ", " :=", ["bash", "zsh", "fish"]),
