@@ -95,7 +95,7 @@ def test_oddities_that_have_a_value(text: str, value: Any) -> None:
         (b'["\xff"]', r"not UTF-8 \(line 1, column 3\)"),
         (b'["\xed\xa0\x80"]', r"not UTF-8 \(line 1, column 3\)"),
         (b'{"a": 1', r"bad JSON: .* \(line 1, column 8\)"),
-        (b'{"a":\n [1, 2,\n  ]}', r"bad JSON: .* \((line 3, column 3|line 2, column 6)\)"),
+        (b'{"a":\n [1, 2,\n  ]}', r"bad JSON: .* \((line 3, column 3|line 2, column [67])\)"),
         ("[\n\u00e9]".encode(), r"bad JSON: .* \(line 2, column 1\)"),
         (b"[1 2]", r"\(line 1, column 4\)"),
         (b'{"a" 1}', r"\(line 1, column 6\)"),

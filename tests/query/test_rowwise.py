@@ -156,7 +156,8 @@ def test_filter_gives_positions_where_it_has_no_names() -> None:
 def test_projector_gives_a_default_for_what_fails_or_lacks() -> None:
     projector = Projector(compile_query(parse("abs(a)"), "skip"))
     values = [{"a": -1}, {"a": "x"}, {}]
-    assert list(projector.values(values, ["p", "q", "r"], default="?")) == [1, "?", "?"]
+    found = projector.values(values, ["p", "q", "r"], default="?", lacking="-")
+    assert list(found) == [1, "?", "-"]
     assert (projector.failures, projector.skipped) == (1, 1)
 
 
