@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -35,12 +36,16 @@ def main() -> int:
     try:
         make_room(folder)
         _show(folder, digits.load(given.images))
+        _how_to_go_on(folder, time.perf_counter() - start)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `make demo | head`: nobody is reading any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (CommandFailed, digits.NoImages, NotOurs) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    _how_to_go_on(folder, time.perf_counter() - start)
     return 0
 
 
@@ -59,7 +64,7 @@ def make_room(folder: Path) -> None:
     """An empty folder with the demo's mark in it; only what bears the mark is ever removed."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).is_file():
-            raise NotOurs(f"{folder} was not made by the demo: move it away, or give --folder")
+            raise NotOurs(f"{folder} was not made by the demo: move it away first")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text("`make demo` removes this folder and makes it anew.\n")
