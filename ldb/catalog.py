@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.errors import Ambiguous, Corrupt, NotFound
+from ldb.errors import Ambiguous, BadInput, Corrupt, NotFound
 from ldb.history import MapRoot, Version, head
 from ldb.ids import MIN_PREFIX, NO_OID, ObjectId, Oid, is_hex
 from ldb.instance import Instance
@@ -148,7 +148,7 @@ def decode_record(payload: bytes) -> Record:
             first_indexed=value["first_indexed"],
             last_indexed=value["last_indexed"],
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError, BadInput):
         raise Corrupt("record", "not the fields of an object record") from None
 
 

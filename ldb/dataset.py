@@ -7,10 +7,8 @@ the same object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
 
 from ldb.errors import Conflict
 from ldb.history import (
@@ -24,7 +22,7 @@ from ldb.history import (
     now,
     publish,
 )
-from ldb.ids import ObjectId, Oid
+from ldb.ids import ObjectId
 from ldb.instance import Instance
 from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
 from ldb.objects.store import ObjectStore
@@ -138,9 +136,3 @@ def count_changes(differences: Iterator[Difference]) -> DiffCounts:
         removed += len(each.removed)
         changed += len(each.changed_keys)
     return DiffCounts(added, removed, changed)
-
-
-def oids_of(column: np.typing.NDArray[np.uint8]) -> Sequence[Oid]:
-    """A column of oids, shape (n, 32), as a list."""
-    raw = np.ascontiguousarray(column).tobytes()
-    return [Oid(raw[at : at + 32]) for at in range(0, len(raw), 32)]

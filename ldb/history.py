@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ldb.errors import Conflict, Corrupt, NotFound
+from ldb.errors import BadInput, Conflict, Corrupt, NotFound
 from ldb.ids import Oid
 from ldb.instance import MAX_TRIES, Instance, pause
 from ldb.objects.codec import decode, encode
@@ -111,7 +111,7 @@ def encode_commit(commit: Commit) -> Blob:
     """The blob of a commit."""
     value = {
         "author": commit.author,
-        "maps": {name: _root_value(root) for name, root in commit.maps.items()},
+        "maps": {name: root_value(root) for name, root in commit.maps.items()},
         "message": commit.message,
         "name": commit.name,
         "number": commit.number,
@@ -129,14 +129,14 @@ def decode_commit(payload: bytes, oid: Oid) -> Commit:
         return Commit(
             name=value["name"],
             number=value["number"],
-            maps={name: _root_of(root) for name, root in value["maps"].items()},
+            maps={name: root_of(root) for name, root in value["maps"].items()},
             parents=tuple(Oid(raw) for raw in value["parents"]),
             operations=tuple(operation_of(each) for each in value["operations"]),
             author=value["author"],
             message=value["message"],
             time=value["time"],
         )
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, BadInput):
         raise Corrupt(oid, "not the fields of a commit") from None
 
 
@@ -146,7 +146,7 @@ def operation_value(operation: Operation) -> dict[str, Any]:
         "command": list(operation.command),
         "counts": dict(operation.counts),
         "filters": [list(each) for each in operation.filters],
-        "result": _root_value(operation.result) if operation.result else None,
+        "result": root_value(operation.result) if operation.result else None,
         "sources": [
             {"commit": bytes(each.commit) if each.commit else None, "spec": each.spec}
             for each in operation.sources
@@ -161,7 +161,7 @@ def operation_of(value: Any) -> Operation:
         command=tuple(value["command"]),
         counts=dict(value["counts"]),
         filters=tuple((name, given) for name, given in value["filters"]),
-        result=_root_of(value["result"]) if value["result"] else None,
+        result=root_of(value["result"]) if value["result"] else None,
         sources=tuple(
             SourceUsed(each["spec"], Oid(each["commit"]) if each["commit"] else None)
             for each in value["sources"]
@@ -170,11 +170,13 @@ def operation_of(value: Any) -> Operation:
     )
 
 
-def _root_value(root: MapRoot) -> dict[str, Any]:
+def root_value(root: MapRoot) -> dict[str, Any]:
+    """A root as a plain value, as commits and workspaces store it."""
     return {"count": root.count, "root": bytes(root.root)}
 
 
-def _root_of(value: Any) -> MapRoot:
+def root_of(value: Any) -> MapRoot:
+    """The inverse of `root_value`; raises as `operation_of` does."""
     return MapRoot(Oid(value["root"]), int(value["count"]))
 
 

@@ -28,6 +28,8 @@ from ldb.history import (
     load_commit,
     operation_of,
     operation_value,
+    root_of,
+    root_value,
 )
 from ldb.ids import Oid
 from ldb.instance import Instance
@@ -293,13 +295,13 @@ def _value_of(state: State) -> dict[str, Any]:
         "base": {"commit": bytes(base.commit), "name": base.name, "number": base.number}
         if base
         else None,
-        "base_root": _root_value(state.base_root),
+        "base_root": root_value(state.base_root),
         "changes": [changes.added, changes.removed, changes.changed],
         "dataset": state.dataset,
         "format": FORMAT,
         "instance": {"id": state.instance_id, "url": state.instance_url},
         "operations": [operation_value(each) for each in state.operations],
-        "root": _root_value(state.root),
+        "root": root_value(state.root),
     }
 
 
@@ -309,17 +311,9 @@ def _state_of(value: Any) -> State:
         instance_url=value["instance"]["url"],
         instance_id=value["instance"]["id"],
         dataset=value["dataset"],
-        base=Base(base["name"], base["number"], Oid(base["commit"])) if base else None,
-        base_root=_root_of(value["base_root"]),
-        root=_root_of(value["root"]),
+        base=Base(base["name"], base["number"], Oid(base["commit"])) if base is not None else None,
+        base_root=root_of(value["base_root"]),
+        root=root_of(value["root"]),
         operations=tuple(operation_of(each) for each in value["operations"]),
         changes=DiffCounts(*value["changes"]),
     )
-
-
-def _root_value(root: MapRoot) -> list[Any]:
-    return [bytes(root.root), root.count]
-
-
-def _root_of(value: Any) -> MapRoot:
-    return MapRoot(Oid(value[0]), value[1])

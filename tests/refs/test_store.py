@@ -189,9 +189,10 @@ def test_every_flipped_bit_is_seen(refs: RefStore, backend: Backend, at: int) ->
     data = bytearray(encode(SAMPLE))
     data[at] ^= 1 << at % 8
     backend.create(CATS.key(1), bytes(data))
-    for read in (lambda: refs.head(CATS), lambda: refs.get(CATS, 1)):
-        with pytest.raises(Corrupt, match="refs/datasets/cats/9999999998"):
-            read()
+    with pytest.raises(Corrupt, match="refs/datasets/cats/9999999998"):
+        refs.head(CATS)
+    with pytest.raises(Corrupt, match="refs/datasets/cats/9999999998"):
+        refs.get(CATS, 1)
 
 
 @pytest.mark.parametrize("key", [CATS.key(2), dataset_ref("dogs").key(1)])
