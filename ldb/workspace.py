@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ldb.backends.files import flush_folder, write_durably
+from ldb.backends.files import flush_folder, store_errors, write_durably
 from ldb.backends.local import LocalBackend
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound, StoreFailed, Unsupported
 from ldb.history import (
@@ -168,10 +168,8 @@ def open_store(folder: str, instance: Instance) -> ObjectStore:
 def make_folder(folder: str) -> None:
     """Make the inside of a workspace at `folder`, before a draft is put there."""
     path = os.path.join(folder, FOLDER)
-    try:
+    with store_errors(path):
         os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise StoreFailed(path, f"cannot be made: {error.strerror}") from None
 
 
 def new_draft(folder: str, instance: Instance, dataset: str, empty: MapRoot) -> Workspace:
@@ -201,10 +199,8 @@ def locked(folder: str) -> Iterator[None]:
     The system frees the lock when the process ends, however it ends.
     """
     path = os.path.join(folder, FOLDER, LOCK)
-    try:
+    with store_errors(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise StoreFailed(path, str(error.strerror)) from None
     try:
         if not _try_lock(handle):
             holder = os.read(handle, 32).decode("ascii", "replace").strip() or "?"
@@ -214,8 +210,9 @@ def locked(folder: str) -> Iterator[None]:
                 f"an ldb command at work (process {holder})",
                 "wait until it has finished",
             )
-        os.truncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
+        with contextlib.suppress(OSError):  # a full disk: others cannot be told who has it
+            os.truncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
         yield
     finally:
         os.close(handle)
@@ -258,11 +255,10 @@ def _save(folder: str, state: State) -> None:
     inside = os.path.join(folder, FOLDER)
     temporary = os.path.join(inside, f".{STATE}-{secrets.token_hex(8)}")
     try:
-        write_durably(temporary, encode_state(state), 0)
-        os.replace(temporary, os.path.join(inside, STATE))
-        flush_folder(inside)
-    except OSError as error:
-        raise StoreFailed(inside, f"cannot be written: {error.strerror}") from None
+        with store_errors(inside):
+            write_durably(temporary, encode_state(state), 0)
+            os.replace(temporary, os.path.join(inside, STATE))
+            flush_folder(inside)
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

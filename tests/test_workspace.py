@@ -182,7 +182,7 @@ def test_failing_save_keeps_the_old_state(workspace: Workspace) -> None:
 
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreFailed, match="cannot be made"):
+    with pytest.raises(StoreFailed, match="Not a directory"):
         make_folder(str(tmp_path / "file" / "below"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ldb.dataset import Draft, commit_dataset
-from ldb.errors import BadInput, Conflict
+from ldb.errors import BadInput, Conflict, StoreFailed
 from ldb.history import (
     Commit,
     Operation,
@@ -54,9 +54,19 @@ def commit(place: Place, message: str = "", name: str = "", restore: bool = Fals
         version = commit_dataset(place.instance, ref, _draft(workspace), message, place.author)
         newest = version or head(place.instance, ref)
         assert newest is not None
-        staged(workspace.folder, place.instance, ref.name, newest)
+        _stage(place, workspace, newest)
         merged = version is not None and dataset_root(version).root != root.root
         return Committed(version, merged=merged, head=newest)
+
+
+def _stage(place: Place, workspace: Workspace, version: Version) -> None:
+    """Make what was committed the draft; a failure does not undo the commit, and says so."""
+    try:
+        staged(workspace.folder, place.instance, version.ref.name, version)
+    except StoreFailed as error:
+        saved = f"{version} is saved all the same; run `ldb commit` again when that is mended"
+        error.hint = f"{error.hint}; {saved}" if error.hint else saved
+        raise
 
 
 def _target(workspace: Workspace, name: str) -> RefName:
@@ -124,5 +134,5 @@ def _restore(
 
     version = publish(place.instance, ref, make)
     assert version is not None  # as `make` always gives a commit
-    staged(workspace.folder, place.instance, ref.name, version)
+    _stage(place, workspace, version)
     return Committed(version, head=version)
