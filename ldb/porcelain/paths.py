@@ -55,7 +55,7 @@ def _at(catalog: Catalog, raw: bytes) -> set[bytes] | None:
 def _fitting(catalog: Catalog, glob: str) -> set[bytes]:
     """The objects whose data file, annotation file or a folder above them fits a glob."""
     fixed = _WILDCARD.split(glob, maxsplit=1)[0].rpartition("/")[0] + "/"
-    parts = _parts(glob[len(fixed) :])
+    parts = parts_of(glob[len(fixed) :])
     near, skip = os.fsencode(fixed), len(os.fsencode(fixed))
     ids, stems, paired = set(), set(), set()
     for path, content, kind in _entries(catalog, near):
@@ -94,7 +94,7 @@ def _entries(catalog: Catalog, prefix: bytes) -> Iterator[tuple[bytes, bytes, in
             yield key_path(key), contents[at * width : (at + 1) * width], kind
 
 
-def _parts(glob: str) -> list[Part | None]:
+def parts_of(glob: str) -> list[Part | None]:
     """A test for each component; None stands for `**`, any number of folders."""
     return [
         None if part == "**" else re.compile(fnmatch.translate(part)).match
@@ -107,6 +107,9 @@ def fits(parts: Sequence[Part | None], names: Sequence[str], below: bool) -> boo
 
     `*` and `?` stay in one folder, as in a shell. Linear in both, however many `**` there are.
     """
+    exact = True
+    while parts and parts[-1] is None:  # at the end `**` stands for whatever lies below
+        parts, below, exact = parts[:-1], True, False
     reached = {0}
     for name in names:
         reached = _open(parts, reached)
@@ -120,7 +123,7 @@ def fits(parts: Sequence[Part | None], names: Sequence[str], below: bool) -> boo
             elif part(name):
                 step.add(at + 1)
         reached = step
-    return len(parts) in _open(parts, reached)
+    return exact and len(parts) in _open(parts, reached)
 
 
 def _open(parts: Sequence[Part | None], reached: set[int]) -> set[int]:
