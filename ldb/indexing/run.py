@@ -81,6 +81,7 @@ def index(
         report=lambda path, why: report.problems.append(Problem(os.fsdecode(path), why)),
         skip=own_folder(instance),
         keep_unchanged=bool(options.tags),
+        processes=options.processes or default_processes(),
     )
     options = replace(options, tags=tuple(sorted(set(options.tags))))
     gathered = Gathered(catalog, now(), options.tags)
@@ -125,7 +126,7 @@ def _edited(
         strict=options.strict,
         objects=instance.objects,
     )
-    results = read_all(scan.batches(), opener, options.processes or default_processes())
+    results = read_all(scan.batches(), opener, scan.processes)
     changes = gathered.path_changes(_counted(results, progress), scan.replaced)
     paths = edit(writer, writer, PATHS, old.paths.root, changes)
     rows = gathered.object_changes(writer, scan.unchanged)

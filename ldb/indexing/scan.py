@@ -17,6 +17,7 @@ import numpy as np
 
 from ldb.catalog import FOLDER_END, KIND_DATA, Catalog
 from ldb.formats.pairs import SUFFIX, Pairing, pair, stem_of
+from ldb.indexing.walkers import LARGE, walk_large
 from ldb.maps import Rows
 from ldb.storage.listing import Folder, Report, read_folder, walk
 from ldb.storage.location import LOCAL
@@ -73,6 +74,7 @@ class Scan:
     skip: frozenset[tuple[int, int]] = frozenset()
     keep_unchanged: bool = False
     """Collect the ids of unchanged data files too (to tag them)."""
+    processes: int = 1
     counts: ScanCounts = field(default_factory=ScanCounts)
     replaced: dict[bytes, bytes] = field(default_factory=dict)
     """Key of a data file that was read again or is gone → the data object id it had."""
@@ -94,7 +96,7 @@ class Scan:
             prefix = LOCAL.encode() + target.folder
             if target.names is None:
                 seen = Cursor(self.catalog.paths_under(prefix))
-                for folder in walk(target.folder, self.report, self.skip):
+                for folder in self._folders(target.folder):
                     start = LOCAL.encode() + folder.path[:-1] + FOLDER_END
                     yield from self._forget(seen.until(start))
                     if folder.unlisted:
@@ -110,6 +112,12 @@ class Scan:
                     read_folder(target.folder, target.about(self.report))[0], target.names
                 )
                 yield from self._compare(folder, rows, False)
+
+    def _folders(self, root: bytes) -> Iterator[Folder]:
+        known = self.catalog.paths.count if self.catalog.paths else 0
+        if self.processes > 1 and known >= LARGE:
+            return walk_large(root, self.report, self.skip, self.processes)
+        return walk(root, self.report, self.skip)
 
     def _forget(self, rows: Seen) -> Iterator[Job]:
         for key, at in zip(rows.keys, range(len(rows.keys))):

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import multiprocessing
 import os
-import signal
-import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any
 
-from ldb.errors import LdbError, StoreFailed
+from ldb.indexing.processes import Team, died, receive
 from ldb.indexing.read import BatchResult, Reader
 from ldb.indexing.scan import Job
 
@@ -46,45 +41,14 @@ def read_all(
 
 class _Pool:
     def __init__(self, open_reader: OpenReader, processes: int) -> None:
-        method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-        context: Any = multiprocessing.get_context(method)
-        pipes = [context.Pipe() for _ in range(processes)]
-        self._pipes: list[Connection] = [mine for mine, _ in pipes]
-        inherited = list(self._pipes) if method == "fork" else []
-        self._workers: list[BaseProcess] = []
-        with _interrupts_held(), warnings.catch_warnings():
-            # Python 3.12 warns of forking beside threads: numpy's, which wait for work and
-            # which no worker gives any.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._start(context, pipes, open_reader, inherited)
-        for _, theirs in pipes:
-            theirs.close()
-
-    def _start(
-        self,
-        context: Any,
-        pipes: list[tuple[Connection, Connection]],
-        open_reader: OpenReader,
-        inherited: list[Connection],
-    ) -> None:
-        for at, (_, theirs) in enumerate(pipes):
-            # A forked worker must close what it inherited, or it outlives a killed parent.
-            others = [end for other, (_, end) in enumerate(pipes) if other != at]
-            args = (theirs, open_reader, inherited + others if inherited else [])
-            worker = context.Process(target=_work, args=args, daemon=True)
-            worker.start()
-            self._workers.append(worker)
+        self._team = Team(_work, [(open_reader,)] * processes)
+        self._pipes = self._team.pipes
 
     def __enter__(self) -> _Pool:
         return self
 
     def __exit__(self, *failed: object) -> None:
-        for pipe in self._pipes:
-            pipe.close()
-        for worker in self._workers:
-            if failed[0] is not None:
-                worker.terminate()
-            worker.join()
+        self._team.end(stop=failed[0] is not None)
 
     def run(self, batches: Iterator[list[Job]]) -> Iterator[BatchResult]:
         ready: dict[int, BatchResult] = {}
@@ -107,7 +71,7 @@ class _Pool:
                 break
             for pipe in wait([each for each, count in load.items() if count]):
                 assert isinstance(pipe, Connection)
-                number, result = self._receive(pipe)
+                number, result = receive(pipe)
                 ready[number] = result
                 load[pipe] -= 1
             while following in ready:
@@ -123,57 +87,22 @@ class _Pool:
         for pipe in self._pipes:
             self._send(pipe, None)
         for pipe in self._pipes:
-            self._receive(pipe)
+            receive(pipe)
 
     def _send(self, pipe: Connection, message: object) -> None:
         try:
             pipe.send(message)
         except (BrokenPipeError, ConnectionResetError):
-            raise self._died() from None
-
-    def _receive(self, pipe: Connection) -> tuple[int, Any]:
-        try:
-            number, value = pipe.recv()
-        except (EOFError, ConnectionResetError):
-            raise self._died() from None
-        if isinstance(value, BaseException):
-            raise value
-        return number, value
-
-    def _died(self) -> LdbError:
-        return StoreFailed("indexing", "a worker process died", "out of memory? run it again")
+            raise died() from None
 
 
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits meanwhile, so that no worker gets it before it ignores it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _work(pipe: Connection, open_reader: OpenReader, inherited: list[Connection]) -> None:
+def _work(pipe: Connection, open_reader: OpenReader) -> None:
     """A worker's life: batches until None, then publish and say so."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for other in inherited:
-        other.close()
-    try:
-        with open_reader() as reader:
-            while (message := pipe.recv()) is not None:
-                number, batch = message
-                pipe.send((number, reader.read(batch)))
-        pipe.send((-1, None))
-    except EOFError:
-        # The parent is gone: nothing is wanted any more, so nothing is published.
-        os._exit(1)
-    except Exception as error:  # noqa: BLE001  (raised again in the parent)
-        with contextlib.suppress(OSError):
-            pipe.send((-1, error))
+    with open_reader() as reader:
+        while (message := pipe.recv()) is not None:
+            number, batch = message
+            pipe.send((number, reader.read(batch)))
+    pipe.send((-1, None))
 
 
 def default_processes() -> int:

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 Report = Callable[[bytes, str], None]
 """Called with a path and what is wrong with it."""
 
+Skip = frozenset[tuple[int, int]]
+"""Folders by device and inode."""
+
 
 @dataclass(slots=True)
 class Folder:
@@ -32,17 +35,21 @@ class Folder:
 
 
 def walk(
-    root: bytes, report: Report, skip: frozenset[tuple[int, int]] = frozenset()
+    root: bytes,
+    report: Report,
+    skip: Skip = frozenset(),
+    above: Skip = frozenset(),
 ) -> Iterator[Folder]:
-    """Every folder below `root` (absolute), `root` first; `skip` holds (device, inode) pairs.
+    """Every folder below `root` (absolute), `root` first; those in `skip` are left out.
 
-    Symbolic links are followed; one that leads back to a folder above it is reported.
+    Symbolic links are followed; one that leads back to a folder above it is reported, those
+    in `above` included.
     """
-    stack = [(os.path.join(root, b""), frozenset(skip))]
+    stack = [(os.path.join(root, b""), skip | above)]
     while stack:
         path, above = stack.pop()
         try:
-            here = _identity(path)
+            here = identity(path)
         except OSError as error:
             report(path, f"cannot be listed: {error.strerror}")
             yield Folder(path, unlisted=True)
@@ -58,7 +65,8 @@ def walk(
         stack.extend((path + name + b"/", inside) for name in below)
 
 
-def _identity(path: bytes) -> tuple[int, int]:
+def identity(path: bytes) -> tuple[int, int]:
+    """Device and inode of a folder; raises `OSError`."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 

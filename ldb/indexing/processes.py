@@ -1,0 +1,103 @@
+"""Child processes with a pipe each, for the parts of indexing that run side by side.
+
+They are forked where that is possible, so they start in milliseconds. A child ends when
+the parent does, however that ends; an exception in a child is raised in the parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from ldb.errors import LdbError, StoreFailed
+
+
+class Team:
+    """Children that run `work(pipe, *arguments)`; `pipes` are the parent's ends, in order."""
+
+    def __init__(self, work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> None:
+        method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+        context: Any = multiprocessing.get_context(method)
+        pairs: list[tuple[Connection, Connection]] = [context.Pipe() for _ in arguments]
+        self.pipes = [mine for mine, _ in pairs]
+        self._children: list[BaseProcess] = []
+        with _interrupts_held(), warnings.catch_warnings():
+            # Python 3.12 warns of forking beside threads: numpy's, which wait for work and
+            # which no child gives any.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for at, (_, theirs) in enumerate(pairs):
+                # A forked child must close what it inherited, or it outlives a killed parent.
+                inherited = [*self.pipes, *(end for _, end in pairs if end is not theirs)]
+                given = inherited if method == "fork" else []
+                child = context.Process(
+                    target=_live, args=(theirs, work, arguments[at], given), daemon=True
+                )
+                child.start()
+                self._children.append(child)
+        for _, theirs in pairs:
+            theirs.close()
+
+    def end(self, stop: bool) -> None:
+        """Close the pipes and wait for the children; `stop` ends them where they are."""
+        for pipe in self.pipes:
+            pipe.close()
+        for child in self._children:
+            if stop:
+                child.terminate()
+            child.join()
+
+
+def receive(pipe: Connection) -> Any:
+    """What a child sent next; its exception is raised here, and so is its death."""
+    try:
+        message = pipe.recv()
+    except (EOFError, ConnectionResetError):
+        raise died() from None
+    if isinstance(message, BaseException):
+        raise message
+    return message
+
+
+def died() -> LdbError:
+    """The error for a child that is gone without a word."""
+    return StoreFailed("indexing", "a worker process died", "out of memory? run it again")
+
+
+def _live(
+    pipe: Connection,
+    work: Callable[..., None],
+    arguments: tuple[Any, ...],
+    inherited: list[Connection],
+) -> None:
+    """A child's life; Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in inherited:
+        other.close()
+    try:
+        work(pipe, *arguments)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        # The parent is gone: nothing is wanted any more, and nothing is published.
+        os._exit(1)
+    except Exception as error:  # noqa: BLE001  (raised again in the parent)
+        with contextlib.suppress(OSError):
+            pipe.send(error)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits meanwhile, so that no child gets it before it ignores it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

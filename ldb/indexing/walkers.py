@@ -1,0 +1,106 @@
+"""Listing a large tree by several processes, in the same order as one would list it.
+
+Each child walks every n-th sub-folder of the first folder that has enough of them; the
+parent takes their folders turn by turn. Worth it for trees that the index knows to be
+large: listing and stat-ing is most of what indexing again costs.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+from ldb.indexing.processes import Team, receive
+from ldb.storage.listing import Folder, Report, Skip, identity, read_folder, walk
+
+LARGE = 50_000
+"""Paths the index must know for children to be worth their start."""
+
+
+def walk_large(root: bytes, report: Report, skip: Skip, processes: int) -> Iterator[Folder]:
+    """As `walk`, by so many processes. `root` ends with a slash."""
+    above: Skip = frozenset()
+    path = root
+    while True:
+        try:
+            here = identity(path)
+        except OSError:
+            here = None
+        if here is None or here in skip or here in above:
+            yield from walk(path, report, skip, above)  # it says what is the matter
+            return
+        folder, below = read_folder(path, report)
+        yield folder
+        above |= {here}
+        if len(below) != 1:
+            break
+        path += below[0] + b"/"
+    paths = [path + name + b"/" for name in sorted(below, key=lambda name: name + b"/")]
+    if len(paths) < 2 * processes:
+        for each in paths:
+            yield from walk(each, report, skip, above)
+    else:
+        yield from _side_by_side(paths, report, skip, above, processes)
+
+
+def _side_by_side(
+    paths: list[bytes], report: Report, skip: Skip, above: Skip, processes: int
+) -> Iterator[Folder]:
+    team = Team(_work, [(paths[at::processes], skip, above) for at in range(processes)])
+    finished = False
+    try:
+        for at in range(len(paths)):
+            pipe = team.pipes[at % processes]
+            while (message := receive(pipe)) is not None:
+                if isinstance(message[1], str):
+                    report(*message)
+                else:
+                    yield _unpacked(message)
+        finished = True
+    finally:
+        team.end(stop=not finished)
+
+
+def _work(pipe: Connection, paths: list[bytes], skip: Skip, above: Skip) -> None:
+    """A child: all folders of each path, then None; problems as (path, why)."""
+
+    def report(path: bytes, why: str) -> None:
+        pipe.send((path, why))
+
+    for path in paths:
+        for folder in walk(path, report, skip, above):
+            pipe.send(_packed(folder))
+        pipe.send(None)
+
+
+_Numbers = bytes | list[int]
+_Packed = tuple[bytes, bytes, _Numbers, _Numbers, list[bytes], bool]
+
+
+def _packed(folder: Folder) -> _Packed:
+    """A folder in few objects: thousands of small ones cost more to send than to list."""
+    names = b"/".join(folder.names)
+    sizes, mtimes = _pack(folder.sizes), _pack(folder.mtimes)
+    return folder.path, names, sizes, mtimes, folder.unread, folder.unlisted
+
+
+def _unpacked(packed: _Packed) -> Folder:
+    path, names, sizes, mtimes, unread, unlisted = packed
+    listed = names.split(b"/") if names else []
+    return Folder(path, listed, _unpack(sizes), _unpack(mtimes), unread, unlisted)
+
+
+def _pack(numbers: list[int]) -> _Numbers:
+    try:
+        return array("q", numbers).tobytes()
+    except OverflowError:  # a time after the year 2262, in nanoseconds
+        return numbers
+
+
+def _unpack(packed: _Numbers) -> list[int]:
+    if isinstance(packed, list):
+        return packed
+    numbers = array("q")
+    numbers.frombytes(packed)
+    return numbers.tolist()

@@ -1,0 +1,124 @@
+"""Listing by several processes gives what listing by one gives, in the same order."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from ldb.errors import StoreFailed
+from ldb.indexing import walkers
+from ldb.indexing.walkers import walk_large
+from ldb.storage.listing import Folder, Skip, walk
+
+Problems = list[tuple[bytes, str]]
+
+
+def listed(root: Path, processes: int, skip: Skip = frozenset()) -> tuple[list[Folder], Problems]:
+    problems: Problems = []
+
+    def report(path: bytes, why: str) -> None:
+        problems.append((path, why))
+
+    path = os.fsencode(root) + b"/"
+    if processes == 1:
+        return list(walk(path, report, skip)), problems
+    return list(walk_large(path, report, skip, processes)), problems
+
+
+def grow(root: Path, seed: int) -> None:
+    """A tree with names that sort oddly beside `/`, empty folders and files at all levels."""
+    chance = random.Random(seed)
+    folders = [root]
+    for _ in range(60):
+        above = chance.choice(folders)
+        folder = above / chance.choice(["a", "a-b", "a.b", "a b", "b", "é", "c0", "z~", "A"])
+        folder.mkdir(exist_ok=True)
+        folders.append(folder)
+        for number in range(chance.randrange(4)):
+            (folder / f"{number}.jpg").write_bytes(b"x" * number)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("processes", [2, 3])
+def test_the_same_folders_in_the_same_order(tmp_path: Path, seed: int, processes: int) -> None:
+    grow(tmp_path, seed)
+    assert listed(tmp_path, processes) == listed(tmp_path, 1)
+
+
+def test_below_a_chain_of_single_folders(tmp_path: Path) -> None:
+    deep = tmp_path / "only" / "this"
+    deep.mkdir(parents=True)
+    (deep.parent / "file.jpg").write_bytes(b"1")
+    grow(deep, 1)
+    folders, _ = listed(tmp_path, 2)
+    assert folders == listed(tmp_path, 1)[0]
+    assert folders[1].names == [b"file.jpg"]
+
+
+def test_problems_come_with_the_rest(tmp_path: Path) -> None:
+    for name in "abcdef":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.jpg").write_bytes(b"x")
+    (tmp_path / "c" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "e" / "nowhere").symlink_to(tmp_path / "absent")
+    os.mkfifo(tmp_path / "f" / "pipe")
+    folders, problems = listed(tmp_path, 2)
+    assert (folders, sorted(problems)) == (listed(tmp_path, 1)[0], sorted(listed(tmp_path, 1)[1]))
+    assert len(problems) == 3
+
+
+def test_a_loop_of_single_folders_ends(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").symlink_to(tmp_path, target_is_directory=True)
+    assert listed(tmp_path, 2) == listed(tmp_path, 1)
+
+
+def test_a_folder_to_skip_is_skipped(tmp_path: Path) -> None:
+    for name in "abcdef":
+        (tmp_path / name).mkdir()
+    status = os.stat(tmp_path / "d")
+    folders, problems = listed(tmp_path, 2, frozenset({(status.st_dev, status.st_ino)}))
+    assert [os.path.basename(each.path[:-1]) for each in folders[1:]] == [
+        b"a",
+        b"b",
+        b"c",
+        b"e",
+        b"f",
+    ]
+    assert not problems
+
+
+def test_a_root_that_is_gone(tmp_path: Path) -> None:
+    folders, problems = listed(tmp_path / "absent", 2)
+    assert folders[0].unlisted
+    assert problems
+
+
+def test_times_beyond_64_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Folder(b"/a/", [b"x"], [1], [1 << 70])
+    assert walkers._unpacked(walkers._packed(folder)) == folder
+
+
+def test_a_killed_child_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abcdef":
+        (tmp_path / name).mkdir()
+    parent = os.getpid()
+
+    def deadly(*given: object) -> object:
+        if os.getpid() != parent:
+            os._exit(9)
+        return walk(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(walkers, "walk", deadly)
+    with pytest.raises(StoreFailed, match="worker process died"):
+        listed(tmp_path, 2)
+
+
+def test_leaving_early_ends_the_children(tmp_path: Path) -> None:
+    grow(tmp_path, 2)
+    folders = walk_large(os.fsencode(tmp_path) + b"/", lambda path, why: None, frozenset(), 2)
+    next(folders)
+    folders.close()  # type: ignore[attr-defined]
