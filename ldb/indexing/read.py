@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import KIND_ANNOTATION, KIND_DATA, key_path, record_payload
+from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA, record_payload
 from ldb.errors import BadInput
 from ldb.ids import NO_OID
-from ldb.indexing.scan import Job, Kind
+from ldb.indexing.scan import FolderJobs, Job, Kind
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.location import LOCAL
-from ldb.storage.reading import hash_file, read_bytes, settled_mtime
-
-_LOCAL_BYTES = len(LOCAL)
+from ldb.storage.reading import hash_file, hash_listed, read_bytes, read_listed, settled_mtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +61,14 @@ class BatchResult:
     problems: list[Problem]
 
 
-@dataclass(slots=True)
-class _Rows:
-    """What one batch has gathered so far."""
+class _Row(NamedTuple):
+    """A row of `paths`; `content` is a place in `_payloads` until the annotation has its oid."""
 
-    keys: list[bytes] = field(default_factory=list)
-    contents: list[bytes] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    mtimes: list[int] = field(default_factory=list)
-    kinds: list[int] = field(default_factory=list)
-
-    def add(self, key: bytes, content: bytes, size: int, mtime: int, kind: int) -> int:
-        self.keys.append(key)
-        self.contents.append(content)
-        self.sizes.append(size)
-        self.mtimes.append(mtime)
-        self.kinds.append(kind)
-        return len(self.keys) - 1
+    key: bytes
+    content: bytes | int
+    size: int
+    mtime: int
+    kind: int
 
 
 class _Object(NamedTuple):
@@ -89,11 +77,16 @@ class _Object(NamedTuple):
     id: bytes
     row: int
     state: os.stat_result | None
-    annotation: bytes
-    """Path of an annotation read in this batch, or empty."""
+    """None: the file was not read, only its annotation is new."""
+    note: int
+    """Place in `_payloads` of the annotation read in this batch, or -1."""
     annotation_oid: bytes
     """Oid of one read in an earlier run, or empty."""
-    key: bytes
+    uri: str
+
+
+_Note = tuple[int, os.stat_result]
+"""Place in `_payloads`, and the state of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,54 +101,59 @@ class Reader:
     tags: tuple[str, ...]
     strict: bool
 
-    def read(self, jobs: list[Job]) -> BatchResult:
+    def read(self, batch: list[FolderJobs]) -> BatchResult:
         """Do one batch of jobs, given in key order."""
-        batch = _Batch(self)
-        for job in jobs:
-            batch.do(job)
-        return batch.result()
+        work = _Batch(self)
+        for folder in batch:
+            work.do_folder(folder)
+        return work.result()
 
 
 class _Batch:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._now = time.time_ns()
-        self._rows = _Rows()
+        self._rows: list[_Row] = []
         self._objects: list[_Object] = []
         self._problems: list[Problem] = []
         self._payloads: list[bytes] = []
-        self._notes: dict[bytes, tuple[int, os.stat_result] | None] = {}
-        """Annotation path → place in `_payloads` and file state; None where it is bad."""
-        self._note_rows: list[tuple[int, int]] = []
-        """Row of `paths` and the payload whose oid belongs there."""
+        self._notes: dict[bytes, _Note | None] = {}
+        """Annotation path → where it is; None where it is bad."""
+        self._prefix = self._folder = b""
+        self._uri = ""
 
-    def do(self, job: Job) -> None:
-        if job.kind is Kind.GONE:
-            self._rows.add(job.key, NO_OID, 0, 0, 0)
-        elif job.kind is Kind.ANNOTATION:
-            self._annotation_row(job.key)
-        elif job.kind is Kind.KNOWN_DATA:
-            note = self._note_of(job)
-            if self._notes[note] is not None:
-                self._objects.append(_Object(job.content, -1, None, note, b"", job.key))
-        else:
-            self._data(job)
+    def do_folder(self, work: FolderJobs) -> None:
+        """Jobs of one folder; annotations are read first, so that data files find them."""
+        self._prefix = work.prefix
+        uri = work.prefix[: -len(FOLDER_END)] + b"/"
+        self._folder = uri[len(LOCAL) :]
+        self._uri = uri.decode()
+        for job in work.jobs:
+            if job.kind is Kind.ANNOTATION:
+                self._load(job.name, job.size, job.mtime)
+        for job in work.jobs:
+            kind = job.kind
+            if kind is Kind.DATA:
+                self._data(job)
+            elif kind is Kind.ANNOTATION:
+                self._annotation_row(job.name)
+            elif kind is Kind.KNOWN_DATA:
+                note = self._load(job.annotation, -1, 0)
+                if note is not None:
+                    self._objects.append(_Object(job.content, -1, None, note[0], b"", ""))
+            else:
+                self._rows.append(_Row(work.prefix + job.name, NO_OID, 0, 0, 0))
 
-    def _note_of(self, job: Job) -> bytes:
-        """Path of the annotation a job asks for, read once a batch; empty for none."""
-        if not job.annotation:
-            return b""
-        path = _path(job.key).rpartition(b"/")[0] + b"/" + job.annotation
-        self._load(path)
-        return path
-
-    def _load(self, path: bytes) -> tuple[int, os.stat_result] | None:
+    def _load(self, name: bytes, size: int, mtime: int) -> _Note | None:
+        """An annotation, read and encoded once a batch; a size below 0: it was not listed."""
+        path = self._folder + name
         if path in self._notes:
             return self._notes[path]
         loaded = None
         try:
-            raw, state = read_bytes(path, MAX_PAYLOAD)
-            self._payloads.append(annotation_payload(raw, os.fsdecode(path)))
+            found = read_listed(path, size, mtime) if 0 <= size <= MAX_PAYLOAD else None
+            raw, state = found or read_bytes(path, MAX_PAYLOAD)
+            self._payloads.append(annotation_payload(raw, "annotation"))
             loaded = (len(self._payloads) - 1, state)
         except BadInput as error:
             self._problems.append(Problem(os.fsdecode(path), error.why))
@@ -164,25 +162,30 @@ class _Batch:
         self._notes[path] = loaded
         return loaded
 
-    def _annotation_row(self, key: bytes) -> None:
-        loaded = self._load(_path(key))
+    def _annotation_row(self, name: bytes) -> None:
+        loaded = self._notes[self._folder + name]
         if loaded is None:
             # No row: the next run reads and reports it again.
-            self._rows.add(key, NO_OID, 0, 0, 0)
+            self._rows.append(_Row(self._prefix + name, NO_OID, 0, 0, 0))
             return
         place, state = loaded
         mtime = settled_mtime(state.st_mtime_ns, self._now)
-        row = self._rows.add(key, NO_OID, state.st_size, mtime, KIND_ANNOTATION)
-        self._note_rows.append((row, place))
+        key = self._prefix + name
+        self._rows.append(_Row(key, place, state.st_size, mtime, KIND_ANNOTATION))
 
     def _data(self, job: Job) -> None:
-        note = self._note_of(job)
-        bad_note = bool(note) and self._notes[note] is None
-        if bad_note and self._reader.strict:
-            return
-        path = _path(job.key)
+        place = -1
+        if job.annotation:
+            note = self._load(job.annotation, -1, 0)
+            if note is not None:
+                place = note[0]
+            elif self._reader.strict:
+                return
+        path = self._folder + job.name
+        algorithm = self._reader.algorithm
         try:
-            digest, state = hash_file(path, self._reader.algorithm)
+            found = hash_listed(path, job.size, job.mtime, algorithm)
+            digest, state = found or hash_file(path, algorithm)
         except BadInput as error:
             self._problems.append(Problem(os.fsdecode(path), error.why))
             return
@@ -191,43 +194,34 @@ class _Batch:
             return
         mtime = settled_mtime(state.st_mtime_ns, self._now)
         content = digest.ljust(32, b"\0")
-        row = self._rows.add(job.key, content, state.st_size, mtime, KIND_DATA)
-        found = _Object(digest, row, state, b"" if bad_note else note, job.annotation_oid, job.key)
-        self._objects.append(found)
+        self._rows.append(_Row(self._prefix + job.name, content, state.st_size, mtime, KIND_DATA))
+        uri = self._uri + job.name.decode()
+        row = len(self._rows) - 1
+        self._objects.append(_Object(digest, row, state, place, job.annotation_oid, uri))
 
     def result(self) -> BatchResult:
-        writer, rows = self._reader.writer, self._rows
-        oids = writer.add_many(BlobType.ANNOTATION, self._payloads)
-        for row, place in self._note_rows:
-            rows.contents[row] = oids[place]
-        notes = [self._annotation_of(each, oids) for each in self._objects]
-        records = self._records(notes)
-        attributes = [
-            (_mtime(each.state), each.state.st_mode, each.state.st_uid, each.state.st_gid)
-            if each.state
-            else (0, 0, 0, 0)
-            for each in self._objects
+        """Columns of all that was done; its blobs are with the writer."""
+        objects, width = self._objects, self._reader.id_bytes
+        oids = self._reader.writer.add_many(BlobType.ANNOTATION, self._payloads)
+        notes: list[bytes] = [
+            oids[each.note] if each.note >= 0 else each.annotation_oid or NO_OID for each in objects
         ]
-        width = self._reader.id_bytes
+        records = self._records(notes)
+        keys, contents, sizes, mtimes, kinds = zip(*self._rows) if self._rows else ((),) * 5
+        filled = [oids[each] if isinstance(each, int) else each for each in contents]
         return BatchResult(
-            keys=np.array(rows.keys, dtype=np.bytes_),
-            contents=_column(rows.contents),
-            sizes=np.array(rows.sizes, dtype=np.uint64),
-            mtimes=np.array(rows.mtimes, dtype=np.uint64),
-            kinds=np.array(rows.kinds, dtype=np.uint8),
-            ids=np.frombuffer(b"".join(each.id for each in self._objects), dtype=f"S{width}"),
+            keys=np.array(keys, dtype=np.bytes_),
+            contents=_column(filled),
+            sizes=np.array(sizes, dtype=np.uint64),
+            mtimes=np.array(mtimes, dtype=np.uint64),
+            kinds=np.array(kinds, dtype=np.uint8),
+            ids=np.frombuffer(b"".join(each.id for each in objects), dtype=f"S{width}"),
             records=_column(records),
             annotations=_column(notes),
-            rows=np.array([each.row for each in self._objects], dtype=np.int64),
-            attributes=np.array(attributes, dtype=np.int64).reshape(-1, 4),
+            rows=np.array([each.row for each in objects], dtype=np.int64),
+            attributes=np.array(list(map(_attributes, objects)), dtype=np.int64).reshape(-1, 4),
             problems=self._problems,
         )
-
-    def _annotation_of(self, found: _Object, oids: Sequence[bytes]) -> bytes:
-        loaded = self._notes[found.annotation] if found.annotation else None
-        if loaded is not None:
-            return oids[loaded[0]]
-        return found.annotation_oid or NO_OID
 
     def _records(self, notes: list[bytes]) -> list[bytes]:
         """Record oids of new objects, zeros for known ones, whose record the parent makes."""
@@ -242,7 +236,6 @@ class _Batch:
     def _record(self, found: _Object, note: bytes) -> bytes:
         state = found.state
         assert state is not None
-        uri = key_path(found.key)
         return record_payload(
             annotations=[] if note == NO_OID else [bytes(note)],
             first_indexed=self._reader.run_time,
@@ -252,13 +245,13 @@ class _Batch:
                     "gid": state.st_gid,
                     "mode": state.st_mode,
                     "mtime": _mtime(state),
-                    "path": uri.decode(),
+                    "path": found.uri,
                     "uid": state.st_uid,
                 }
             ],
             size=state.st_size,
             tags=list(self._reader.tags),
-            type=file_type(uri),
+            type=file_type(found.uri),
         )
 
 
@@ -273,15 +266,17 @@ def _mtime(state: os.stat_result) -> int:
     return min(state.st_mtime_ns, 2**63 - 1)
 
 
-def file_type(uri: bytes) -> str:
+def _attributes(found: _Object) -> tuple[int, int, int, int]:
+    state = found.state
+    if state is None:
+        return 0, 0, 0, 0
+    return _mtime(state), state.st_mode, state.st_uid, state.st_gid
+
+
+def file_type(uri: str) -> str:
     """The file name's extension without the dot, in lower case; empty where there is none."""
-    name = uri[uri.rfind(b"/") + 1 :]
-    dot = name.rfind(b".")
-    return name[dot + 1 :].decode().lower() if dot > 0 else ""
-
-
-def _path(key: bytes) -> bytes:
-    return key_path(key)[_LOCAL_BYTES:]
+    slash, dot = uri.rfind("/"), uri.rfind(".")
+    return uri[dot + 1 :].lower() if dot > slash + 1 else ""
 
 
 def _column(values: list[bytes]) -> NDArray[np.uint8]:

@@ -7,8 +7,9 @@ order, so each folder costs two list comparisons when nothing changed.
 from __future__ import annotations
 
 import bisect
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -40,17 +41,28 @@ class Kind(IntEnum):
 
 
 class Job(NamedTuple):
-    """One path to be looked at."""
+    """One file to be looked at."""
 
     kind: Kind
-    key: bytes
-    """Key of its row in `paths`."""
+    name: bytes
+    size: int = 0
+    """As it was listed, in bytes."""
+    mtime: int = 0
+    """As it was listed, nanoseconds since 1970."""
     annotation: bytes = b""
     """Name of the annotation file to read, beside the data file."""
     content: bytes = b""
     """KNOWN_DATA: the data object id."""
     annotation_oid: bytes = b""
     """Oid of an annotation file that is unchanged."""
+
+
+class FolderJobs(NamedTuple):
+    """Jobs of one folder, in the order of their names."""
+
+    prefix: bytes
+    """What the keys of the folder's files begin with; the name follows."""
+    jobs: list[Job]
 
 
 @dataclass(slots=True)
@@ -80,18 +92,22 @@ class Scan:
     """Key of a data file that was read again or is gone → the data object id it had."""
     unchanged: list[bytes] = field(default_factory=list)
 
-    def batches(self) -> Iterator[list[Job]]:
-        """Jobs in key order, about `BATCH` at a time."""
-        batch: list[Job] = []
-        for job in self._jobs():
-            batch.append(job)
-            if len(batch) >= BATCH:
-                yield batch
-                batch = []
+    def batches(self) -> Iterator[list[FolderJobs]]:
+        """Jobs in key order, `BATCH` at a time."""
+        batch: list[FolderJobs] = []
+        room = BATCH
+        for prefix, jobs in self._jobs():
+            for at in _cuts(len(jobs), room):
+                part = jobs[at : at + room]
+                batch.append(FolderJobs(prefix, part))
+                room -= len(part)
+                if not room:
+                    yield batch
+                    batch, room = [], BATCH
         if batch:
             yield batch
 
-    def _jobs(self) -> Iterator[Job]:
+    def _jobs(self) -> Iterator[FolderJobs]:
         for target in self.targets:
             prefix = LOCAL.encode() + target.folder
             if target.names is None:
@@ -119,17 +135,18 @@ class Scan:
             return walk_large(root, self.report, self.skip, self.processes)
         return walk(root, self.report, self.skip)
 
-    def _forget(self, rows: Seen) -> Iterator[Job]:
-        for key, at in zip(rows.keys, range(len(rows.keys))):
-            yield self._gone(rows, key, at)
+    def _forget(self, rows: Seen) -> Iterator[FolderJobs]:
+        numbered = zip(rows.keys, range(len(rows.keys)))
+        for prefix, group in itertools.groupby(numbered, key=lambda row: _prefix(row[0])):
+            yield FolderJobs(prefix, [self._gone(rows, prefix, key, at) for key, at in group])
 
-    def _gone(self, rows: Seen, key: bytes, at: int) -> Job:
+    def _gone(self, rows: Seen, prefix: bytes, key: bytes, at: int) -> Job:
         self.counts.gone += 1
         if rows.kinds[at] == KIND_DATA:
             self.replaced[key] = rows.id_at(at, self.catalog.instance.id_bytes)
-        return Job(Kind.GONE, key)
+        return Job(Kind.GONE, key[len(prefix) :])
 
-    def _compare(self, folder: Folder, old: Seen, whole: bool) -> Iterator[Job]:
+    def _compare(self, folder: Folder, old: Seen, whole: bool) -> Iterator[FolderJobs]:
         prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
         keys = [prefix + name for name in folder.names]
         same = old.keys == keys and old.sizes == folder.sizes and old.mtimes == folder.mtimes
@@ -141,7 +158,12 @@ class Scan:
         self.counts.annotations += len(pairing.annotations)
         self.counts.lone += pairing.lone
         if not same:
-            yield from self._changes(folder, keys, pairing, old, whole)
+            jobs = self._changes(folder, keys, pairing, old)
+            if whole:
+                jobs += self._vanished(folder, prefix, keys, pairing, old)
+            jobs.sort(key=lambda job: job.name)
+            if jobs:
+                yield FolderJobs(prefix, jobs)
         elif self.keep_unchanged:
             width = self.catalog.instance.id_bytes
             self.unchanged.extend(old.id_at(at, width) for at, _ in pairing.data)
@@ -157,45 +179,70 @@ class Scan:
                 old.id_at(at, width) for at, kind in enumerate(old.kinds) if kind == KIND_DATA
             )
 
-    def _changes(
-        self, folder: Folder, keys: list[bytes], pairing: Pairing, old: Seen, whole: bool
-    ) -> Iterator[Job]:
+    def _changes(self, folder: Folder, keys: list[bytes], pairing: Pairing, old: Seen) -> list[Job]:
+        """Jobs for the files that are new or not as the index last saw them."""
         width = self.catalog.instance.id_bytes
-        prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
+        names, sizes, mtimes = folder.names, folder.sizes, folder.mtimes
         where = {key: at for at, key in enumerate(old.keys)}
-        stands = [
-            at if at >= 0 and old.sizes[at] == size and old.mtimes[at] == mtime else -1
-            for at, size, mtime in zip(
-                (where.get(key, -1) for key in keys), folder.sizes, folder.mtimes
-            )
+        stands = _standing(where, keys, folder, old)
+        jobs = [
+            Job(Kind.ANNOTATION, names[at], sizes[at], mtimes[at])
+            for at in pairing.annotations
+            if stands[at] < 0
         ]
-        jobs = []
-        for at in pairing.annotations:
-            if stands[at] < 0:
-                jobs.append(Job(Kind.ANNOTATION, keys[at]))
         for at, note in pairing.data:
             row, name, oid = stands[at], b"", b""
             if note >= 0 and stands[note] < 0:
-                name = folder.names[note]
+                name = names[note]
             elif note >= 0:
                 oid = old.content_at(stands[note])
-            if row >= 0 and not name:
-                if self.keep_unchanged:
-                    self.unchanged.append(old.id_at(row, width))
-            elif row >= 0:
-                jobs.append(Job(Kind.KNOWN_DATA, keys[at], name, old.id_at(row, width)))
-            else:
-                jobs.append(Job(Kind.DATA, keys[at], name, b"", oid))
+            if row < 0:
+                jobs.append(Job(Kind.DATA, names[at], sizes[at], mtimes[at], name, b"", oid))
                 if keys[at] in where:
                     self.replaced[keys[at]] = old.id_at(where[keys[at]], width)
-        if whole:
-            there = {keys[at] for at in pairing.annotations}
-            there.update(key for key in keys if not _is_annotation(key))
-            there.update(prefix + name for name in folder.unread)
-            gone = [(key, at) for key, at in where.items() if key not in there]
-            jobs += [self._gone(old, key, at) for key, at in gone]
-        jobs.sort(key=lambda job: job.key)
-        yield from jobs
+            elif name:
+                known = old.id_at(row, width)
+                jobs.append(Job(Kind.KNOWN_DATA, names[at], annotation=name, content=known))
+            elif self.keep_unchanged:
+                self.unchanged.append(old.id_at(row, width))
+        return jobs
+
+    def _vanished(
+        self, folder: Folder, prefix: bytes, keys: list[bytes], pairing: Pairing, old: Seen
+    ) -> list[Job]:
+        """Jobs for what the index has right in this folder and the folder has not."""
+        there = {keys[at] for at in pairing.annotations}
+        there.update(key for key in keys if not _is_annotation(key))
+        there.update(prefix + name for name in folder.unread)
+        gone = [(key, at) for at, key in enumerate(old.keys) if key not in there]
+        return [self._gone(old, prefix, key, at) for key, at in gone]
+
+
+def _standing(
+    where: Mapping[bytes, int], keys: list[bytes], folder: Folder, old: Seen
+) -> list[int]:
+    """For each file the row of `old` that it still is as, or -1."""
+    if not where:
+        return [-1] * len(keys)
+    return [
+        at if at >= 0 and old.sizes[at] == size and old.mtimes[at] == mtime else -1
+        for at, size, mtime in zip(
+            (where.get(key, -1) for key in keys), folder.sizes, folder.mtimes
+        )
+    ]
+
+
+def _cuts(count: int, room: int) -> Iterator[int]:
+    """Where to cut so many jobs: after `room` of them, then after every `BATCH`."""
+    if count:
+        yield 0
+    yield from range(room, count, BATCH)
+
+
+def _prefix(key: bytes) -> bytes:
+    """The part of a key that all files of its folder share."""
+    folder, end, _ = key.rpartition(FOLDER_END)
+    return folder + end
 
 
 def _after(folder_start: bytes) -> bytes:

@@ -113,10 +113,10 @@ class SortedSightings:
         note = self._annotations[place].tobytes()
         if places.known[at]:
             return Sighting(SeenPath("", 0), 0, "", note, known=True)
-        uri = key_path(bytes(places.keys[at]))
+        uri = key_path(bytes(places.keys[at])).decode()
         mtime, mode, uid, gid = places.attributes[at].tolist()
         return Sighting(
-            seen=SeenPath(uri.decode(), mtime, mode, uid, gid),
+            seen=SeenPath(uri, mtime, mode, uid, gid),
             size=int(places.sizes[at]),
             type=file_type(uri),
             annotation=note,

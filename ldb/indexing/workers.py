@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 
 from ldb.indexing.processes import Team, died, receive
 from ldb.indexing.read import BatchResult, Reader
-from ldb.indexing.scan import Job
+from ldb.indexing.scan import FolderJobs
 
 IN_FLIGHT = 3
 """Batches a worker has waiting, so that it never idles."""
@@ -26,7 +26,7 @@ OpenReader = Callable[[], "contextlib.AbstractContextManager[Reader]"]
 
 
 def read_all(
-    batches: Iterator[list[Job]], open_reader: OpenReader, processes: int
+    batches: Iterator[list[FolderJobs]], open_reader: OpenReader, processes: int
 ) -> Iterator[BatchResult]:
     """Results of all batches, in order. Packs are published when the iterator ends."""
     first = list(itertools.islice(batches, 2))
@@ -50,7 +50,7 @@ class _Pool:
     def __exit__(self, *failed: object) -> None:
         self._team.end(stop=failed[0] is not None)
 
-    def run(self, batches: Iterator[list[Job]]) -> Iterator[BatchResult]:
+    def run(self, batches: Iterator[list[FolderJobs]]) -> Iterator[BatchResult]:
         ready: dict[int, BatchResult] = {}
         load = dict.fromkeys(self._pipes, 0)
         following = issued = 0

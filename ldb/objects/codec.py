@@ -141,7 +141,7 @@ def annotation_payload(raw: Buffer, where: object) -> bytes:
 
 def parse_json(raw: Buffer, where: object) -> Any:
     """The value of a JSON text, bounded in size and depth; integers of any size up to that."""
-    body = _body(_bounded(raw if type(raw) is bytes else bytes(raw), where))
+    body = _bounded(_body(raw), where)
     nested = body.count(b"[") + body.count(b"{")
     if nested > MAX_CONTAINERS and len(_BRACKETS.findall(_STRINGS.sub(b"", body))) > MAX_CONTAINERS:
         raise BadInput(where, f"more than {MAX_CONTAINERS} arrays and objects")
@@ -267,7 +267,7 @@ _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0")
 
 
 def _body(raw: Buffer) -> bytes:
-    data = bytes(raw)
+    data = raw if type(raw) is bytes else bytes(raw)
     return data[len(_BOM) :] if data.startswith(_BOM) else data
 
 

@@ -36,6 +36,33 @@ class Changing(BadInput):
     """The file kept changing while it was read."""
 
 
+def read_listed(path: bytes, size: int, mtime: int) -> tuple[bytes, os.stat_result] | None:
+    """The content of a file that is still as it was listed; None where it is not, or large.
+
+    One system call fewer than `read_bytes`, which is for all that this leaves. Raises
+    `OSError` where the file cannot be read.
+    """
+    if size > WHOLE:
+        return None
+    handle = os.open(path, _READ)
+    try:
+        data = os.read(handle, size + 1)
+        state = os.fstat(handle)
+    finally:
+        os.close(handle)
+    if len(data) == size == state.st_size and state.st_mtime_ns == mtime:
+        return data, state
+    return None
+
+
+def hash_listed(
+    path: bytes, size: int, mtime: int, algorithm: str
+) -> tuple[bytes, os.stat_result] | None:
+    """`hash_file` of a file that is still as it was listed; None as for `read_listed`."""
+    found = read_listed(path, size, mtime)
+    return (HASHES[algorithm](found[0]).digest(), found[1]) if found else None
+
+
 def read_bytes(path: bytes, limit: int) -> tuple[bytes, os.stat_result]:
     """The content of a file of at most `limit` bytes, and its state; stable, or `Changing`.
 
