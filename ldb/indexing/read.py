@@ -22,7 +22,7 @@ from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.location import LOCAL
-from ldb.storage.reading import hash_file, hash_listed, read_bytes, read_listed, settled_mtime
+from ldb.storage.reading import hash_file, hash_settled, read_bytes, read_settled, settled_mtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class _Batch:
         self._uri = uri.decode()
         for job in work.jobs:
             if job.kind is Kind.ANNOTATION:
-                self._load(job.name, job.size, job.mtime)
+                self._load(job.name)
         for job in work.jobs:
             kind = job.kind
             if kind is Kind.DATA:
@@ -138,21 +138,20 @@ class _Batch:
             elif kind is Kind.ANNOTATION:
                 self._annotation_row(job.name)
             elif kind is Kind.KNOWN_DATA:
-                note = self._load(job.annotation, -1, 0)
+                note = self._load(job.annotation)
                 if note is not None:
                     self._objects.append(_Object(job.content, -1, None, note[0], b"", ""))
             else:
                 self._rows.append(_Row(work.prefix + job.name, NO_OID, 0, 0, 0))
 
-    def _load(self, name: bytes, size: int, mtime: int) -> _Note | None:
-        """An annotation, read and encoded once a batch; a size below 0: it was not listed."""
+    def _load(self, name: bytes) -> _Note | None:
+        """An annotation, read and encoded once a batch."""
         path = self._folder + name
         if path in self._notes:
             return self._notes[path]
         loaded = None
         try:
-            found = read_listed(path, size, mtime) if 0 <= size <= MAX_PAYLOAD else None
-            raw, state = found or read_bytes(path, MAX_PAYLOAD)
+            raw, state = read_settled(path, self._now) or read_bytes(path, MAX_PAYLOAD)
             self._payloads.append(annotation_payload(raw, "annotation"))
             loaded = (len(self._payloads) - 1, state)
         except BadInput as error:
@@ -176,7 +175,7 @@ class _Batch:
     def _data(self, job: Job) -> None:
         place = -1
         if job.annotation:
-            note = self._load(job.annotation, -1, 0)
+            note = self._load(job.annotation)
             if note is not None:
                 place = note[0]
             elif self._reader.strict:
@@ -184,7 +183,7 @@ class _Batch:
         path = self._folder + job.name
         algorithm = self._reader.algorithm
         try:
-            found = hash_listed(path, job.size, job.mtime, algorithm)
+            found = hash_settled(path, self._now, algorithm)
             digest, state = found or hash_file(path, algorithm)
         except BadInput as error:
             self._problems.append(Problem(os.fsdecode(path), error.why))

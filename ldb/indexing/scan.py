@@ -45,10 +45,6 @@ class Job(NamedTuple):
 
     kind: Kind
     name: bytes
-    size: int = 0
-    """As it was listed, in bytes."""
-    mtime: int = 0
-    """As it was listed, nanoseconds since 1970."""
     annotation: bytes = b""
     """Name of the annotation file to read, beside the data file."""
     content: bytes = b""
@@ -133,7 +129,9 @@ class Scan:
         known = self.catalog.paths.count if self.catalog.paths else 0
         if self.processes > 1 and known >= LARGE:
             return walk_large(root, self.report, self.skip, self.processes)
-        return walk(root, self.report, self.skip)
+        # What the index knows nothing of needs no stat: all of it will be read.
+        stats = next(self.catalog.paths_under(LOCAL.encode() + root), None) is not None
+        return walk(root, self.report, self.skip, stats=stats)
 
     def _forget(self, rows: Seen) -> Iterator[FolderJobs]:
         numbered = zip(rows.keys, range(len(rows.keys)))
@@ -159,7 +157,7 @@ class Scan:
         self.counts.lone += pairing.lone
         if not same:
             jobs = self._changes(folder, keys, pairing, old)
-            if whole:
+            if whole and old.keys:
                 jobs += self._vanished(folder, prefix, keys, pairing, old)
             jobs.sort(key=lambda job: job.name)
             if jobs:
@@ -182,14 +180,10 @@ class Scan:
     def _changes(self, folder: Folder, keys: list[bytes], pairing: Pairing, old: Seen) -> list[Job]:
         """Jobs for the files that are new or not as the index last saw them."""
         width = self.catalog.instance.id_bytes
-        names, sizes, mtimes = folder.names, folder.sizes, folder.mtimes
+        names = folder.names
         where = {key: at for at, key in enumerate(old.keys)}
         stands = _standing(where, keys, folder, old)
-        jobs = [
-            Job(Kind.ANNOTATION, names[at], sizes[at], mtimes[at])
-            for at in pairing.annotations
-            if stands[at] < 0
-        ]
+        jobs = [Job(Kind.ANNOTATION, names[at]) for at in pairing.annotations if stands[at] < 0]
         for at, note in pairing.data:
             row, name, oid = stands[at], b"", b""
             if note >= 0 and stands[note] < 0:
@@ -197,12 +191,12 @@ class Scan:
             elif note >= 0:
                 oid = old.content_at(stands[note])
             if row < 0:
-                jobs.append(Job(Kind.DATA, names[at], sizes[at], mtimes[at], name, b"", oid))
+                jobs.append(Job(Kind.DATA, names[at], name, b"", oid))
                 if keys[at] in where:
                     self.replaced[keys[at]] = old.id_at(where[keys[at]], width)
             elif name:
                 known = old.id_at(row, width)
-                jobs.append(Job(Kind.KNOWN_DATA, names[at], annotation=name, content=known))
+                jobs.append(Job(Kind.KNOWN_DATA, names[at], name, known))
             elif self.keep_unchanged:
                 self.unchanged.append(old.id_at(row, width))
         return jobs

@@ -11,10 +11,11 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
+from typing import Any
 
 from ldb.indexing.processes import Team, died, receive
 from ldb.indexing.read import BatchResult, Reader
-from ldb.indexing.scan import FolderJobs
+from ldb.indexing.scan import FolderJobs, Job
 
 IN_FLIGHT = 3
 """Batches a worker has waiting, so that it never idles."""
@@ -64,7 +65,7 @@ class _Pool:
                 if batch is None:
                     exhausted = True
                     break
-                self._send(idle, (issued, batch))
+                self._send(idle, (issued, _packed(batch)))
                 load[idle] += 1
                 issued += 1
             if not any(load.values()):
@@ -101,8 +102,20 @@ def _work(pipe: Connection, open_reader: OpenReader) -> None:
     with open_reader() as reader:
         while (message := pipe.recv()) is not None:
             number, batch = message
-            pipe.send((number, reader.read(batch)))
+            pipe.send((number, reader.read(_unpacked(batch))))
     pipe.send((-1, None))
+
+
+_Packed = list[tuple[bytes, tuple[tuple[Any, ...], ...]]]
+
+
+def _packed(batch: list[FolderJobs]) -> _Packed:
+    """Jobs as columns of plain values, which are sent several times faster than objects."""
+    return [(prefix, tuple(zip(*jobs))) for prefix, jobs in batch]
+
+
+def _unpacked(batch: _Packed) -> list[FolderJobs]:
+    return [FolderJobs(prefix, list(map(Job._make, zip(*columns)))) for prefix, columns in batch]
 
 
 def default_processes() -> int:

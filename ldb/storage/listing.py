@@ -39,8 +39,11 @@ def walk(
     report: Report,
     skip: Skip = frozenset(),
     above: Skip = frozenset(),
+    stats: bool = True,
 ) -> Iterator[Folder]:
     """Every folder below `root` (absolute), `root` first; those in `skip` are left out.
+
+    Without `stats` all sizes and times are 0, and listing takes a third of the time.
 
     Symbolic links are followed; one that leads back to a folder above it is reported, those
     in `above` included.
@@ -58,7 +61,7 @@ def walk(
             if here not in skip:
                 report(path, "is a symbolic link to a folder above it; skipped")
             continue
-        folder, below = read_folder(path, report)
+        folder, below = read_folder(path, report, stats)
         yield folder
         inside = above | {here}
         below.sort(key=lambda name: name + b"/", reverse=True)
@@ -71,9 +74,9 @@ def identity(path: bytes) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def read_folder(path: bytes, report: Report) -> tuple[Folder, list[bytes]]:
+def read_folder(path: bytes, report: Report, stats: bool = True) -> tuple[Folder, list[bytes]]:
     """The files of one folder, sorted, and the names of its sub-folders, in any order."""
-    states: dict[bytes, os.stat_result] = {}
+    states: dict[bytes, os.stat_result | None] = {}
     others: list[os.DirEntry[bytes]] = []
     unread: list[bytes] = []
     try:
@@ -82,7 +85,7 @@ def read_folder(path: bytes, report: Report) -> tuple[Folder, list[bytes]]:
                 # The common case inline: this runs once a file even when nothing changed.
                 try:
                     if entry.is_file():
-                        states[entry.name] = entry.stat()
+                        states[entry.name] = entry.stat() if stats else None
                     else:
                         others.append(entry)
                 except FileNotFoundError:
@@ -95,8 +98,8 @@ def read_folder(path: bytes, report: Report) -> tuple[Folder, list[bytes]]:
         return Folder(path, unlisted=True), []
     names = _fit_names(path, sorted(states), report)
     found = [states[name] for name in names]
-    sizes = [state.st_size for state in found]
-    mtimes = [state.st_mtime_ns for state in found]
+    sizes = [state.st_size if state else 0 for state in found]
+    mtimes = [state.st_mtime_ns if state else 0 for state in found]
     return Folder(path, names, sizes, mtimes, unread), _below(path, others, report)
 
 

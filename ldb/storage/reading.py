@@ -19,6 +19,9 @@ PIECE = 1024 * 1024
 WHOLE = 8 * 1024 * 1024
 """Files up to this size in bytes are read in one call."""
 
+SMALL = 64 * 1024
+"""Files up to this size in bytes are read without asking for their size first."""
+
 TRIES = 3
 COARSE_NS = 2_000_000_000
 FINE_NS = 20_000_000
@@ -36,30 +39,29 @@ class Changing(BadInput):
     """The file kept changing while it was read."""
 
 
-def read_listed(path: bytes, size: int, mtime: int) -> tuple[bytes, os.stat_result] | None:
-    """The content of a file that is still as it was listed; None where it is not, or large.
+def read_settled(path: bytes, now: int) -> tuple[bytes, os.stat_result] | None:
+    """The content of a small file that has not changed for a while; None for any other.
 
-    One system call fewer than `read_bytes`, which is for all that this leaves. Raises
-    `OSError` where the file cannot be read.
+    `now` (nanoseconds since 1970) lies before the call, so a time of change well before it
+    proves that the file held still. One system call fewer than `read_bytes` and
+    `hash_file`, which are for all that this leaves. Raises `OSError` where the file cannot
+    be read.
     """
-    if size > WHOLE:
-        return None
     handle = os.open(path, _READ)
     try:
-        data = os.read(handle, size + 1)
+        data = os.read(handle, SMALL + 1)
         state = os.fstat(handle)
     finally:
         os.close(handle)
-    if len(data) == size == state.st_size and state.st_mtime_ns == mtime:
+    size = len(data)
+    if size == state.st_size and size <= SMALL and settled_mtime(state.st_mtime_ns, now):
         return data, state
     return None
 
 
-def hash_listed(
-    path: bytes, size: int, mtime: int, algorithm: str
-) -> tuple[bytes, os.stat_result] | None:
-    """`hash_file` of a file that is still as it was listed; None as for `read_listed`."""
-    found = read_listed(path, size, mtime)
+def hash_settled(path: bytes, now: int, algorithm: str) -> tuple[bytes, os.stat_result] | None:
+    """`hash_file` of a small file that has not changed for a while; None as above."""
+    found = read_settled(path, now)
     return (HASHES[algorithm](found[0]).digest(), found[1]) if found else None
 
 
