@@ -77,10 +77,20 @@ def command(
         tags=tags or (),
         strict=strict,
         message=message,
+        command=_typed(paths, format_, tags or (), strict),
         progress=out.progress(),
     )
     _tell(done, out)
     return FAILED if done.report.problems else None
+
+
+def _typed(
+    paths: tuple[str, ...], format_: str, tags: tuple[str, ...], strict: bool
+) -> tuple[str, ...]:
+    """The command in one spelling, for `ldb log ds:root`."""
+    words = ["index"] + (["-m", format_] if format_ != "auto" else [])
+    words += ["--add-tags", ",".join(tags)] if tags else []
+    return (*words, *(["--strict"] if strict else []), *paths)
 
 
 def _tell(done: Indexed, out: Output) -> None:
