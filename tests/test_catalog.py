@@ -29,7 +29,7 @@ from ldb.catalog import (
 from ldb.errors import Ambiguous, Corrupt, NotFound
 from ldb.ids import ObjectId, Oid
 from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.instance import Instance
 from ldb.objects.model import BlobType, oid_of
 

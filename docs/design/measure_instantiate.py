@@ -20,7 +20,7 @@ import numpy as np
 from ldb.backends.local import LocalBackend
 from ldb.catalog import open_catalog
 from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.instance import create
 from ldb.instantiate import InstantiateOptions, instantiate
 

@@ -46,22 +46,28 @@ def stem_of(name: bytes) -> bytes:
     return name.rpartition(b".")[0] or name
 
 
+def is_annotation(name: bytes) -> bool:
+    """Whether a file holds an annotation, by its name."""
+    return name[-5:].lower() == SUFFIX
+
+
 def pair(names: Sequence[bytes], strict: bool) -> Pairing:
-    """Match the data files of one folder with their annotations."""
-    stems = {
-        name[: -len(SUFFIX)]: at
-        for at, name in enumerate(names)
-        if name[-5:].lower() == SUFFIX and len(name) > len(SUFFIX)
-    }
-    is_annotation = set(stems.values())
-    find = stems.get
-    data = [
-        (at, find(name.rpartition(b".")[0] or name, -1))
-        for at, name in enumerate(names)
-        if at not in is_annotation
-    ]
-    paired = {annotation for _, annotation in data if annotation >= 0}
-    lone = len(is_annotation) - len(paired)
+    """Match the data files of one folder, sorted by name, with their annotations.
+
+    Of `a.JSON` and `a.json` the one that sorts last counts.
+    """
+    notes = [at for at, name in enumerate(names) if name[-5:].lower() == SUFFIX]
+    find = {names[at][: -len(SUFFIX)]: at for at in notes}.get
+    beside = iter(notes)
+    following = next(beside, -1)
+    data = []
+    for at, name in enumerate(names):
+        if at == following:
+            following = next(beside, -1)
+        else:
+            data.append((at, find(name.rpartition(b".")[0] or name, -1)))
+    paired = {note for _, note in data if note >= 0}
+    lone = len(notes) - len(paired)
     if strict:
         kept = [row for row in data if row[1] >= 0]
         return Pairing(kept, sorted(paired), lone + len(data) - len(kept))

@@ -18,7 +18,8 @@ from ldb.history import Operation, SourceUsed, Version, head, now
 from ldb.indexing.merge import Gathered
 from ldb.indexing.publish import IndexRoots, Run, map_root, publish_run, roots_of
 from ldb.indexing.read import BatchResult, Problem, Reader
-from ldb.indexing.scan import Scan, Target
+from ldb.indexing.scan import Scan
+from ldb.indexing.targets import Target
 from ldb.indexing.workers import default_processes, read_all
 from ldb.instance import Instance
 from ldb.maps import edit

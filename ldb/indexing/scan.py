@@ -6,20 +6,17 @@ order, so each folder costs two list comparisons when nothing changed.
 
 from __future__ import annotations
 
-import bisect
 import itertools
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-import numpy as np
-
 from ldb.catalog import FOLDER_END, KIND_DATA, Catalog
-from ldb.formats.pairs import SUFFIX, Pairing, pair, stem_of
+from ldb.formats.pairs import Pairing, is_annotation, pair
+from ldb.indexing.seen import Cursor, Seen
+from ldb.indexing.targets import Target, only
 from ldb.indexing.walkers import LARGE, walk_large
-from ldb.maps import Rows
 from ldb.storage.listing import Folder, Report, read_folder, walk
 from ldb.storage.location import LOCAL
 
@@ -120,7 +117,7 @@ class Scan:
             else:
                 start = prefix[:-1] + FOLDER_END
                 rows = Cursor(self.catalog.paths_under(start)).rest()
-                folder = _only(
+                folder = only(
                     read_folder(target.folder, target.about(self.report))[0], target.names
                 )
                 yield from self._compare(folder, rows, False)
@@ -206,7 +203,7 @@ class Scan:
     ) -> list[Job]:
         """Jobs for what the index has right in this folder and the folder has not."""
         there = {keys[at] for at in pairing.annotations}
-        there.update(key for key in keys if not _is_annotation(key))
+        there.update(key for key in keys if not is_annotation(key))
         there.update(prefix + name for name in folder.unread)
         gone = [(key, at) for at, key in enumerate(old.keys) if key not in there]
         return [self._gone(old, prefix, key, at) for key, at in gone]
@@ -242,141 +239,3 @@ def _prefix(key: bytes) -> bytes:
 def _after(folder_start: bytes) -> bytes:
     """The first key that is no file of the folder whose keys start with `folder_start`."""
     return folder_start[:-1] + bytes([folder_start[-1] + 1])
-
-
-def _is_annotation(name: bytes) -> bool:
-    return name[-5:].lower() == SUFFIX
-
-
-def _only(folder: Folder, names: frozenset[bytes]) -> Folder:
-    """The named files, and what goes with them by their stems."""
-    data = {stem_of(name) for name in names if not _is_annotation(name)}
-    notes = {name[:-5] for name in names if _is_annotation(name)}
-    kept = [
-        at
-        for at, name in enumerate(folder.names)
-        if name in names
-        or (name[:-5] in data | notes if _is_annotation(name) else stem_of(name) in notes)
-    ]
-    return Folder(
-        folder.path,
-        [folder.names[at] for at in kept],
-        [folder.sizes[at] for at in kept],
-        [folder.mtimes[at] for at in kept],
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A folder to index: all that is below it, or only some files right in it."""
-
-    folder: bytes
-    """Absolute, with a trailing slash."""
-    names: frozenset[bytes] | None = None
-
-    def about(self, report: Report) -> Report:
-        """`report` for what concerns this target: of other files in the folder, nothing."""
-        if self.names is None:
-            return report
-        names = self.names | {b""}
-
-        def named_only(path: bytes, why: str) -> None:
-            if os.path.basename(path) in names:
-                report(path, why)
-
-        return named_only
-
-
-def targets_of(paths: Iterable[str]) -> list[Target]:
-    """Targets for absolute local paths, sorted, those inside another one left out."""
-    folders: set[bytes] = set()
-    files: dict[bytes, set[bytes]] = {}
-    for path in paths:
-        raw = os.fsencode(path)
-        if os.path.isdir(raw):
-            folders.add(os.path.join(raw, b""))
-        else:
-            folder, name = os.path.split(raw)
-            files.setdefault(os.path.join(folder, b""), set()).add(name)
-    outer = {
-        folder
-        for folder in folders
-        if not any(folder != other and folder.startswith(other) for other in folders)
-    }
-    targets = [Target(folder) for folder in outer]
-    for folder, names in files.items():
-        if not any(folder.startswith(other) for other in outer):
-            targets.append(Target(folder, frozenset(names)))
-    return sorted(targets, key=lambda each: each.folder)
-
-
-@dataclass(slots=True)
-class Seen:
-    """Some rows of `paths` as plain lists of one length."""
-
-    keys: list[bytes] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    mtimes: list[int] = field(default_factory=list)
-    contents: bytes = b""
-    """32 bytes a row."""
-    kinds: bytes = b""
-    """One byte a row."""
-
-    def content_at(self, at: int) -> bytes:
-        """The content of row `at`, 32 bytes."""
-        return self.contents[32 * at : 32 * at + 32]
-
-    def id_at(self, at: int, width: int) -> bytes:
-        """The data object id of row `at`."""
-        return self.contents[32 * at : 32 * at + width]
-
-    def extend(self, rows: Seen, start: int, stop: int) -> None:
-        """Append rows `[start, stop)` of another."""
-        self.keys += rows.keys[start:stop]
-        self.sizes += rows.sizes[start:stop]
-        self.mtimes += rows.mtimes[start:stop]
-        self.contents += rows.contents[32 * start : 32 * stop]
-        self.kinds += rows.kinds[start:stop]
-
-
-def seen_of(rows: Rows) -> Seen:
-    """A chunk of `paths` as lists."""
-    content, size, mtime, _stamp, kind = rows.fields
-    return Seen(
-        keys=rows.keys.tolist(),
-        sizes=np.ascontiguousarray(size).view("<u8").ravel().tolist(),
-        mtimes=np.ascontiguousarray(mtime).view("<u8").ravel().tolist(),
-        contents=np.ascontiguousarray(content).tobytes(),
-        kinds=np.ascontiguousarray(kind).tobytes(),
-    )
-
-
-class Cursor:
-    """Walks rows of `paths` forward, handing out those before a key."""
-
-    def __init__(self, chunks: Iterator[Rows]) -> None:
-        self._chunks = chunks
-        self._chunk = Seen()
-        self._at = 0
-
-    def until(self, stop: bytes) -> Seen:
-        """The rows not handed out yet whose key sorts before `stop`."""
-        return self._take(stop)
-
-    def rest(self) -> Seen:
-        """All the rows not handed out yet."""
-        return self._take(None)
-
-    def _take(self, stop: bytes | None) -> Seen:
-        taken = Seen()
-        while True:
-            keys = self._chunk.keys
-            end = len(keys) if stop is None else bisect.bisect_left(keys, stop, self._at)
-            taken.extend(self._chunk, self._at, end)
-            self._at = end
-            if end < len(keys):
-                return taken
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return taken
-            self._chunk, self._at = seen_of(chunk), 0

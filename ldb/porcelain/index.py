@@ -17,7 +17,7 @@ from ldb.history import Commit, Operation, SourceUsed, Version, now, publish, re
 from ldb.indexing.read import Problem
 from ldb.indexing.run import IndexOptions, IndexReport, own_folder
 from ldb.indexing.run import index as run_index
-from ldb.indexing.scan import Target, targets_of
+from ldb.indexing.targets import Target, targets_of
 from ldb.instance import Settings
 from ldb.porcelain.place import Place
 from ldb.porcelain.storage import location_of

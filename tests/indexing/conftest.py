@@ -20,7 +20,7 @@ from ldb.catalog import Record, key_bytes, load_records, open_catalog
 from ldb.history import head
 from ldb.ids import NO_OID, ObjectId, Oid
 from ldb.indexing.run import IndexOptions, IndexReport, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.instance import Instance, create
 from ldb.objects.codec import decode
 from ldb.objects.model import BlobType

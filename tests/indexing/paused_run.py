@@ -11,7 +11,7 @@ import sys
 from ldb.backends.local import LocalBackend
 from ldb.errors import LdbError
 from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.instance import open_instance
 
 

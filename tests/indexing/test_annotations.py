@@ -14,7 +14,7 @@ from ldb.history import head
 from ldb.ids import ObjectId
 from ldb.indexing.annotations import index_annotations
 from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.instance import Instance
 from ldb.objects.codec import annotation_payload, decode
 from ldb.objects.model import BlobType

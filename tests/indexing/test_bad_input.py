@@ -15,7 +15,8 @@ import pytest
 from ldb.backends.local import LocalBackend
 from ldb.errors import StoreFailed
 from ldb.indexing.run import IndexOptions, IndexReport, index
-from ldb.indexing.scan import BATCH, Target
+from ldb.indexing.scan import BATCH
+from ldb.indexing.targets import Target
 from ldb.instance import Instance, create
 from ldb.objects.model import MAX_PAYLOAD
 from ldb.storage import reading

@@ -14,7 +14,7 @@ import pytest
 from ldb.backends.local import LocalBackend
 from ldb.history import head
 from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.instance import open_instance
 from ldb.refs.name import INDEX
 from tests.indexing.conftest import LONG_AGO, Box

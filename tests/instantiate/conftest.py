@@ -13,7 +13,7 @@ import pytest
 
 from ldb.catalog import open_catalog
 from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.instance import Instance
 from ldb.instantiate import InstantiateOptions, InstantiateReport, instantiate
 

@@ -17,7 +17,7 @@ from ldb.errors import BadInput, NotFound
 from ldb.history import SourceUsed, head
 from ldb.indexing.annotations import index_annotations
 from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.instance import Instance
 from ldb.objects.codec import annotation_payload
 from ldb.objects.model import BlobType, oid_of

@@ -18,7 +18,7 @@ from ldb.backends.memory import MemoryBackend
 from ldb.catalog import Catalog, Record, as_keys, key_bytes, open_catalog
 from ldb.errors import BadInput
 from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.scan import targets_of
+from ldb.indexing.targets import targets_of
 from ldb.query.selection import (
     FilterSpec,
     KnownKeys,
