@@ -246,7 +246,8 @@ def _reason(error: Exception) -> str:
         return "integer beyond 64 bits"
     if isinstance(error, RecursionError):
         return f"nested deeper than {MAX_DEPTH} levels"
-    if isinstance(error, TypeError):
+    if isinstance(error, TypeError) or "hashable" in str(error):
+        # Of a key that is an array or a map, msgspec says so itself from 0.22 on.
         return "a map key that is not a string"
     if isinstance(error, UnicodeDecodeError):
         return "text that is not UTF-8"

@@ -128,7 +128,7 @@ def test_a_changed_payload_is_refused_or_another_value(value: Any, data: st.Data
         ("810102", "map key"),
         ("81c4016102", "map key"),
         ("81c002", "map key"),
-        ("818002", "hashable"),
+        ("818002", "map key"),
         ("cb7ff8000000000000", "NaN"),
         ("91cb7ff0000000000000", "NaN"),
         ("cbfff0000000000000", "NaN"),
