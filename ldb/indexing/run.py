@@ -154,14 +154,10 @@ class ReaderOpener:
     objects: ObjectStore | None
     """The parent's store, for a forked or same-process worker."""
 
-    def __getstate__(self) -> tuple[object, ...]:
-        return (
-            self.url, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict, None,
-        )  # fmt: skip
-
-    def __setstate__(self, state: tuple[object, ...]) -> None:
-        for name, value in zip(self.__slots__, state):
-            object.__setattr__(self, name, value)
+    def __reduce__(self) -> tuple[object, ...]:
+        # The store stays here: a worker that is not forked opens its own by the address.
+        plain = (self.url, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict)
+        return ReaderOpener, (*plain, None)
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[Reader]:
