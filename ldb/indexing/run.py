@@ -20,11 +20,12 @@ from ldb.indexing.publish import IndexRoots, Run, map_root, publish_run, roots_o
 from ldb.indexing.read import BatchResult, Problem, Reader
 from ldb.indexing.scan import Scan
 from ldb.indexing.targets import Target
-from ldb.indexing.workers import default_processes, read_all
+from ldb.indexing.workers import read_all
 from ldb.instance import Instance
 from ldb.maps import edit
 from ldb.objects.batch import BatchWriter
 from ldb.objects.store import ObjectStore
+from ldb.processes import default_processes
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX
 from ldb.storage.location import LOCAL, is_local, local_path

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
-from ldb.indexing.processes import Team, receive
+from ldb.processes import Team, receive
 from ldb.storage.listing import Folder, Report, Skip, identity, read_folder, walk
 
 LARGE = 50_000
@@ -52,7 +52,7 @@ def _side_by_side(
     try:
         for at in range(len(paths)):
             pipe = team.pipes[at % processes]
-            while (message := receive(pipe)) is not None:
+            while (message := receive(pipe, "indexing")) is not None:
                 if isinstance(message[1], str):
                     report(*message)
                 else:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ldb.indexing.processes import Team, died, receive
 from ldb.indexing.read import BatchResult, Reader
 from ldb.indexing.scan import FolderJobs, Job
+from ldb.processes import Team, receive, send
 
 IN_FLIGHT = 3
 """Batches a worker has waiting, so that it never idles."""
@@ -65,14 +64,14 @@ class _Pool:
                 if batch is None:
                     exhausted = True
                     break
-                self._send(idle, (issued, _packed(batch)))
+                send(idle, (issued, _packed(batch)), "indexing")
                 load[idle] += 1
                 issued += 1
             if not any(load.values()):
                 break
             for pipe in wait([each for each, count in load.items() if count]):
                 assert isinstance(pipe, Connection)
-                number, result = receive(pipe)
+                number, result = receive(pipe, "indexing")
                 ready[number] = result
                 load[pipe] -= 1
             while following in ready:
@@ -86,15 +85,9 @@ class _Pool:
 
     def _finish(self) -> None:
         for pipe in self._pipes:
-            self._send(pipe, None)
+            send(pipe, None, "indexing")
         for pipe in self._pipes:
-            receive(pipe)
-
-    def _send(self, pipe: Connection, message: object) -> None:
-        try:
-            pipe.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            raise died() from None
+            receive(pipe, "indexing")
 
 
 def _work(pipe: Connection, open_reader: OpenReader) -> None:
@@ -116,10 +109,3 @@ def _packed(batch: list[FolderJobs]) -> _Packed:
 
 def _unpacked(batch: _Packed) -> list[FolderJobs]:
     return [FolderJobs(prefix, list(map(Job._make, zip(*columns)))) for prefix, columns in batch]
-
-
-def default_processes() -> int:
-    """As many workers as this process may use processors, at least one."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1

@@ -23,8 +23,9 @@ from ldb.instantiate.target import (
     split,
     target_errors,
 )
-from ldb.instantiate.workers import default_processes, write_batches
+from ldb.instantiate.workers import write_batches
 from ldb.instantiate.write import BatchResult, Item, WriteOptions
+from ldb.processes import default_processes
 
 Progress = Callable[[int], None]
 """Called with the number of objects done since the last call."""

@@ -1,4 +1,4 @@
-"""Child processes with a pipe each, for the parts of indexing that run side by side.
+"""Child processes with a pipe each, for what runs side by side: indexing, instantiate.
 
 They are forked where that is possible, so they start in milliseconds. A child ends when
 the parent does, however that ends; an exception in a child is raised in the parent.
@@ -46,28 +46,44 @@ class Team:
 
     def end(self, stop: bool) -> None:
         """Close the pipes and wait for the children; `stop` ends them where they are."""
+        if stop:
+            for child in self._children:
+                child.terminate()
         for pipe in self.pipes:
             pipe.close()
         for child in self._children:
-            if stop:
-                child.terminate()
             child.join()
 
 
-def receive(pipe: Connection) -> Any:
+def default_processes() -> int:
+    """As many children as this process may use processors, at least one."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def send(pipe: Connection, message: object, doing: str) -> None:
+    """Give a child something; raises `StoreFailed` naming what was being done if it is gone."""
+    try:
+        pipe.send(message)
+    except (BrokenPipeError, ConnectionResetError):
+        raise _died(doing) from None
+
+
+def receive(pipe: Connection, doing: str) -> Any:
     """What a child sent next; its exception is raised here, and so is its death."""
     try:
         message = pipe.recv()
     except (EOFError, ConnectionResetError):
-        raise died() from None
+        raise _died(doing) from None
     if isinstance(message, BaseException):
         raise message
     return message
 
 
-def died() -> LdbError:
+def _died(doing: str) -> LdbError:
     """The error for a child that is gone without a word."""
-    return StoreFailed("indexing", "a worker process died", "out of memory? run it again")
+    return StoreFailed(doing, "a worker process died", "out of memory? run it again")
 
 
 def _live(
@@ -78,6 +94,7 @@ def _live(
 ) -> None:
     """A child's life; Ctrl-C is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in inherited:
         other.close()
     try:
