@@ -304,7 +304,7 @@ def load_records(
 
 
 def fill(parts: Iterable[tuple[NDArray[np.int64], list[Any]]], count: int) -> list[Any]:
-    """Put scattered (positions, values) back in order; for results known to be few."""
+    """Put scattered (positions, values) back in order; None where nothing came."""
     values: list[Any] = [None] * count
     for positions, found in parts:
         for position, value in zip(positions.tolist(), found, strict=True):

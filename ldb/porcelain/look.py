@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ldb.catalog import Catalog, Record, key_bytes, record_view
+from ldb.catalog import Catalog, Record, fill, key_bytes, record_view
 from ldb.ids import NO_OID, ObjectId, Oid
 from ldb.query.filters import Projector
 from ldb.query.parse import parse
@@ -62,10 +62,7 @@ def summary(rows: Selected) -> Summary:
 def list_rows(catalog: Catalog, rows: Selected) -> Iterator[ListRow]:
     """Every row, in the order of the selection."""
     for piece in _pieces(rows):
-        records: list[Record | None] = [None] * len(piece)
-        for positions, found in scan_records(catalog, piece.ids):
-            for at, each in zip(positions.tolist(), found):
-                records[at] = each
+        records: list[Record | None] = fill(scan_records(catalog, piece.ids), len(piece))
         notes = piece.annotations.tobytes()
         for at, (raw, record) in enumerate(zip(key_bytes(piece.ids), records)):
             note = notes[at * 32 : at * 32 + 32]
