@@ -96,8 +96,7 @@ def _read_pack(
 ) -> Iterator[Group]:
     if ordinals[-1] >= len(reader):
         raise Corrupt(reader.key, f"oid table: blob {ordinals[-1]} of {len(reader)}")
-    firsts = np.array([block.first for block in reader.blocks()])
-    numbers = np.searchsorted(firsts, ordinals, side="right") - 1
+    numbers = np.searchsorted(reader.firsts, ordinals, side="right") - 1
     cuts = np.flatnonzero(np.diff(numbers)) + 1
     starts = [0, *cuts.tolist()]
     stops = [*cuts.tolist(), len(numbers)]
@@ -137,9 +136,7 @@ def oids_by_type(reader: PackReader, kind: BlobType | None) -> Oids:
     oids = reader.columns.oids()
     if kind is None:
         return oids
-    blocks = list(reader.blocks())
-    firsts = np.array([block.first for block in blocks])
-    wanted = np.array([block.type is kind for block in blocks])
-    number = np.searchsorted(firsts, reader.columns.ordinals, side="right") - 1
+    wanted = np.array([block.type is kind for block in reader.blocks()])
+    number = np.searchsorted(reader.firsts, reader.columns.ordinals, side="right") - 1
     mask: NDArray[np.bool_] = wanted[number]
     return oids[mask]

@@ -37,6 +37,8 @@ TABLE_COLUMNS = (8, 24, 4)
 TABLE_ROW = sum(TABLE_COLUMNS)
 FANOUT = struct.Struct("<256I")
 BLOCK = struct.Struct("<QIIIIIB3x")
+FIRST_AT = 16
+"""Where a row of the block table has the ordinal of the block's first blob."""
 OFFSETS = struct.Struct("<QQII")
 TRAILER_BYTES = OFFSETS.size + hashlib.sha256().digest_size + len(MAGIC)
 

@@ -27,6 +27,7 @@ from ldb.objects.model import TYPE_OF_CODE
 from ldb.objects.packformat import (
     BLOCK,
     FANOUT,
+    FIRST_AT,
     MAGIC,
     TRAILER_BYTES,
     Block,
@@ -39,6 +40,9 @@ from ldb.objects.packformat import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ldb.objects.oidtable import Columns
 
 OPENING_READ = 64 * 1024
@@ -211,6 +215,14 @@ class PackReader:
 
         return columns(self.table, len(self))
 
+    @cached_property
+    def firsts(self) -> NDArray[np.uint32]:
+        """Ordinal of the first blob of each block; not checked, as `block` does that."""
+        import numpy as np  # only for bulk work
+
+        directory = np.frombuffer(self._opened[1], "<u4", BLOCK.size // 4 * self.trailer.blocks)
+        return directory.reshape(-1, BLOCK.size // 4)[:, FIRST_AT // 4].copy()
+
     def check_slice(self, first_byte: int) -> None:
         """Raise `Corrupt` if the slice is damaged, so that it may hide blobs."""
         if self._checked[first_byte]:
@@ -302,7 +314,7 @@ class PackReader:
 
 
 def _first(directory: bytes, row: int) -> int:
-    first: int = unpack_from("<I", directory, BLOCK.size * row + 16)[0]
+    first: int = unpack_from("<I", directory, BLOCK.size * row + FIRST_AT)[0]
     return first
 
 
