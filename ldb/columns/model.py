@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from itertools import pairwise
-from typing import Any, TypeAlias, TypeVar, Union
+from typing import Any, TypeAlias, TypeVar, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,9 +98,10 @@ class Words:
         """The texts of these codes, decoding no others."""
         if self._strings is not None:
             return [self._strings[code] for code in codes]
-        data, offsets = memoryview(self.data.tobytes()), self.offsets
+        data, offsets = self.data, self.offsets
         return [
-            str(data[offsets[code] : offsets[code + 1]], "utf-8", "surrogatepass") for code in codes
+            data[offsets[code] : offsets[code + 1]].tobytes().decode("utf-8", "surrogatepass")
+            for code in codes
         ]
 
     def equal_to(self, text: str) -> Mask:
@@ -305,10 +306,10 @@ class Column:
 
     def _of_kind(self, kind: Kind) -> list[Any]:
         if kind is Kind.INT:
-            ints: list[Any] = self.ints.tolist()
-            return ints
+            return cast(list[Any], self.ints.tolist())
         if kind is Kind.FLOAT:
-            return self.floats.tolist()
+            floats: list[Any] = self.floats.tolist()
+            return floats
         if kind is Kind.TEXT:
             return self.texts()
         if kind is Kind.LIST:
