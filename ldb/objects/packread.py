@@ -106,7 +106,7 @@ class PackReader:
     """One pack of a backend, opened when first used. Raises `Corrupt(key, where)`."""
 
     def __init__(self, backend: Backend, key: str, size: int) -> None:
-        self._backend = backend
+        self.backend = backend
         self.key = key
         self.size = size
         self._slices: dict[int, Slice] = {}
@@ -154,7 +154,7 @@ class PackReader:
 
     def view(self, start: int, stop: int) -> Buffer:
         """The same, without a copy where the backend can."""
-        data = self._backend.read(self.key, start, stop)
+        data = self.backend.read(self.key, start, stop)
         return self._whole(data, start, stop)
 
     def _whole(self, data: Buffer, start: int, stop: int) -> Buffer:
@@ -186,7 +186,7 @@ class PackReader:
         else:
             base = self.trailer.table
             wanted = [Range(self.key, base + low, base + high) for low, high in ranges]
-            parts = self._backend.read_many(wanted) if stop > start else [b""] * 3
+            parts = self.backend.read_many(wanted) if stop > start else [b""] * 3
             keys, rests, ordinals = (
                 memoryview(self._whole(part, base + low, base + high))
                 for part, (low, high) in zip(parts, ranges)
@@ -293,7 +293,7 @@ class PackReader:
         for batch in _batches(wanted):
             runs = _runs(batch)
             ranges = [Range(self.key, run[0].offset, run[-1].stop) for run in runs]
-            for run, data in zip(runs, self._backend.read_many(ranges)):
+            for run, data in zip(runs, self.backend.read_many(ranges)):
                 base, view = run[0].offset, memoryview(data)
                 for block in run:
                     yield self._unpack(block, view[block.offset - base : block.stop - base])

@@ -130,7 +130,7 @@ class ObjectStore:
         """Which of an (n, 32) array of oids are here or in the fallback, as last listed."""
         from ldb.objects.bulk import ABSENT, among, locate
 
-        found: NDArray[np.bool_] = locate(self._all_packs(), oids).pack != ABSENT
+        found: NDArray[np.bool_] = locate(self.all_packs(), oids).pack != ABSENT
         for layer in self._layers():
             found |= among(oids, layer._loose_oids())
         return found
@@ -214,7 +214,8 @@ class ObjectStore:
     def _layers(self) -> list[ObjectStore]:
         return [self] if self.fallback is None else [self, *self.fallback._layers()]
 
-    def _all_packs(self) -> list[PackReader]:
+    def all_packs(self) -> list[PackReader]:
+        """The packs of this store and of the fallback, in the order they are searched in."""
         return [pack for layer in self._layers() for pack in layer.packs()]
 
     def _list_packs(self, known: dict[str, PackReader]) -> list[PackReader]:
@@ -284,7 +285,7 @@ class ObjectStore:
 
     def _missing(self, oid: bytes, damaged: list[Corrupt]) -> Corrupt | NotFound:
         """Why a blob was not found: something damaged that could hold it, or it is not there."""
-        for pack in self._all_packs():
+        for pack in self.all_packs():
             try:
                 pack.check_slice(oid[0])
             except Corrupt as error:
@@ -310,7 +311,7 @@ class ObjectStore:
         from ldb.objects.bulk import Group, among, locate, read_groups
 
         for attempt in range(2):
-            packs = self._all_packs()
+            packs = self.all_packs()
             at = locate(packs, oids)
             rest = at.missing
             for layer in self._layers():

@@ -1,0 +1,195 @@
+"""Finding places: of oids by search, of a map's rows by the place files of its leaves.
+
+Leaves whose pack has no place file, or which are in no pack, are read and searched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldb.columns.model import spread
+from ldb.errors import Corrupt, NotFound
+from ldb.ids import Oid
+from ldb.maps import Schema
+from ldb.maps.node import Node, Reader, counts_of
+from ldb.objects.bulk import ABSENT, locate
+from ldb.objects.model import BlobType
+from ldb.objects.oidtable import Oids
+from ldb.objects.packformat import pack_name
+from ldb.objects.packread import PackReader
+from ldb.objects.store import ObjectStore
+from ldb.places.file import FIELDS, PlaceFile, Section, parse_places, places_key
+from ldb.places.model import LIMIT, NO_BLOB, UNKNOWN, Numbers, Places, Table
+
+
+def places_of_oids(store: ObjectStore, oids: Oids, kind: BlobType) -> Places:
+    """Places of an (n, 32) array of oids by looking each up; zeros name no blob."""
+    table = Table(kind)
+    return Places(table, search(table, store.all_packs(), oids))
+
+
+def search(table: Table, packs: Sequence[PackReader], oids: Oids) -> Numbers:
+    """Numbers in `table` of oids, looked up in `packs`."""
+    numbers = np.full(len(oids), UNKNOWN, np.uint32)
+    there = oids.any(axis=1)
+    numbers[~there] = NO_BLOB
+    where = np.flatnonzero(there)
+    if not len(where):
+        return numbers
+    at = locate(packs, oids if len(where) == len(oids) else oids[where])
+    for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
+        rows = np.flatnonzero(at.pack == place)
+        numbers[where[rows]] = table.numbers(packs[place], at.ordinal[rows])
+    return numbers
+
+
+class Leaves:
+    """The leaves of a map, in the order of their keys; no leaf is read for that."""
+
+    def __init__(self, store: ObjectStore, schema: Schema, root: Oid) -> None:
+        self.store = store
+        self.schema = schema
+        reader = Reader(store, schema)
+        top = reader.root(root)
+        if top.level:
+            oids, counts = zip(*_children(reader, top), strict=True)
+            self.oids: Oids = np.concatenate(oids)
+            self.counts: NDArray[np.int64] = np.concatenate(counts)
+        else:
+            self.oids = np.frombuffer(root, np.uint8).reshape(1, -1)
+            self.counts = np.array([len(top.rows)], np.int64)
+        self.starts: NDArray[np.int64] = np.concatenate(
+            (np.zeros(1, np.int64), np.cumsum(self.counts))
+        )
+        """Number of the first row of each leaf, and of the one after the last."""
+
+    @property
+    def size(self) -> int:
+        """Rows of the map."""
+        return int(self.starts[-1])
+
+
+def _children(reader: Reader, node: Node) -> list[tuple[Oids, NDArray[np.int64]]]:
+    if node.level == 1:
+        return [(node.rows.fields[0], counts_of(node.rows).astype(np.int64))]
+    found: list[tuple[Oids, NDArray[np.int64]]] = []
+    for child in reader.open(node.entries(range(len(node.rows))), node.level - 1):
+        found += _children(reader, child)
+    return found
+
+
+def places_of_map(leaves: Leaves, field: str) -> Places:
+    """Places of the blobs that a field of a map names, a row each, in the order of its keys."""
+    table = Table(FIELDS[field][1])
+    numbers = np.full(leaves.size, UNKNOWN, np.uint32)
+    packs = leaves.store.all_packs()
+    at = locate(packs, leaves.oids)
+    rest = [np.flatnonzero(at.pack == ABSENT)]
+    for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
+        wanted = np.flatnonzero(at.pack == place)
+        file = load_places(packs[place])
+        if file is not None and (section := file.section(field)):
+            shift = _Shift(file, field, table, packs)
+            hits = _rows_of(section, at.ordinal[wanted])
+            _copy(leaves, wanted[hits >= 0], section, hits[hits >= 0], shift, numbers)
+            wanted = wanted[hits < 0]
+        rest.append(wanted)
+    unsaid = np.sort(np.concatenate(rest))
+    if len(unsaid):
+        _search_leaves(leaves, unsaid, field, table, numbers)
+    return Places(table, numbers)
+
+
+def load_places(pack: PackReader) -> PlaceFile | None:
+    """The place file beside a pack; None where there is none, or a damaged one."""
+    key = places_key(pack_name(pack.key) or "")
+    try:
+        return parse_places(pack.backend.read(key), key)
+    except (NotFound, Corrupt):
+        return None
+
+
+def _rows_of(section: Section, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which leaf of the section each ordinal is; -1 where none."""
+    if not len(section.leaves):
+        return np.full(len(ordinals), -1, np.int64)
+    at = np.minimum(np.searchsorted(section.leaves, ordinals), len(section.leaves) - 1)
+    return np.where(section.leaves[at] == ordinals, at, -1)
+
+
+class _Shift:
+    """Turns the numbers of a place file into those of a table."""
+
+    def __init__(
+        self, file: PlaceFile, field: str, table: Table, packs: Sequence[PackReader]
+    ) -> None:
+        by_name = {pack_name(pack.key): pack for pack in packs}
+        ends, shifts, base = [], [], 0
+        for named in file.packs:
+            count = named.count(field)
+            if count:
+                shifts.append(_shift(table, by_name.get(named.name), base, count))
+                base += count
+                ends.append(base)
+        self._ends = np.array(ends, np.int64)
+        self._shifts = np.array([*shifts, _GONE], np.int64)
+        self._idle = not any(shifts)
+
+    def __call__(self, numbers: Numbers) -> Numbers:
+        if self._idle:
+            return numbers
+        shift = self._shifts[np.searchsorted(self._ends, numbers, side="right")]
+        moved = np.where(shift == _GONE, int(UNKNOWN), numbers + shift).astype(np.uint32)
+        return np.where(numbers >= np.uint32(LIMIT), numbers, moved)
+
+
+def _shift(table: Table, pack: PackReader | None, base: int, count: int) -> int:
+    """How far the numbers of a pack move, from `base` in a file to their base in the table."""
+    if pack is None:
+        return _GONE
+    at = table.add(pack)
+    fits = table.bases[at + 1] - table.bases[at] == count
+    return table.bases[at] - base if fits else _GONE
+
+
+_GONE = np.iinfo(np.int64).max
+"""Shift of numbers whose pack is not there any more, or is another."""
+
+
+def _copy(
+    leaves: Leaves,
+    wanted: NDArray[np.intp],
+    section: Section,
+    hits: NDArray[np.int64],
+    shift: _Shift,
+    numbers: Numbers,
+) -> None:
+    """Fill in the rows of leaves from a section; neighbours in both are copied together."""
+    if not len(wanted):
+        return
+    begin, length = section.starts[hits], section.starts[hits + 1] - section.starts[hits]
+    if not np.array_equal(length, leaves.counts[wanted]):
+        return  # written for leaves of other sizes: these stay unknown, and are asked row by row
+    target = leaves.starts[wanted]
+    broken = (target[1:] != target[:-1] + length[:-1]) | (begin[1:] != begin[:-1] + length[:-1])
+    firsts = np.concatenate((np.zeros(1, np.intp), np.flatnonzero(broken) + 1))
+    lasts = np.concatenate((firsts[1:], np.array([len(wanted)]))) - 1
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        size = int(target[last] + length[last] - target[first])
+        source = section.numbers[begin[first] : begin[first] + size]
+        numbers[target[first] : target[first] + size] = shift(source)
+
+
+def _search_leaves(
+    leaves: Leaves, wanted: NDArray[np.intp], field: str, table: Table, numbers: Numbers
+) -> None:
+    """Fill in the rows of leaves by reading them and looking up every oid."""
+    at = [name for name, _ in leaves.schema.fields].index(field)
+    reader = Reader(leaves.store, leaves.schema)
+    names = [Oid(raw.tobytes()) for raw in leaves.oids[wanted]]
+    rows = [each.fields[at] for each in reader.leaves(names)]
+    targets = spread(leaves.starts[wanted], leaves.counts[wanted])
+    numbers[targets] = search(table, leaves.store.all_packs(), np.concatenate(rows))

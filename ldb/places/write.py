@@ -1,0 +1,105 @@
+"""Writing place files: one beside each pack that holds leaves of maps whose rows name blobs.
+
+Only what the store's packs hold is found; a row whose blob is elsewhere stays unknown and
+costs a query one look at the blob. Made again at any time: a file is a function of the
+packs that are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ldb.errors import LdbError
+from ldb.maps import Schema
+from ldb.maps.node import unpack
+from ldb.objects.model import Blob, BlobType
+from ldb.objects.oidtable import as_oids
+from ldb.objects.packformat import pack_name
+from ldb.objects.packread import PackReader
+from ldb.objects.store import ObjectStore
+from ldb.places.file import FIELDS, PackCounts, Section, encode_places, places_key
+from ldb.places.find import search
+from ldb.places.model import Table
+
+FEWEST_ROWS = 1024
+"""Leaves with fewer rows than this in all are searched for when they are asked: no file."""
+
+
+def write_places(
+    store: ObjectStore, packs: Iterable[PackReader], schemas: Sequence[Schema]
+) -> None:
+    """Write the place files of these packs of `store`, as far as they hold leaves of `schemas`.
+
+    Nothing depends on a place file, so one that cannot be written is left out.
+    """
+    for pack in packs:
+        data = make_places(store, pack, schemas)
+        if data is not None:
+            key = places_key(pack_name(pack.key) or "")
+            try:
+                store.backend.create(key, data, unconditional=True)
+            except LdbError:
+                return
+
+
+def make_places(store: ObjectStore, pack: PackReader, schemas: Sequence[Schema]) -> bytes | None:
+    """The place file of one pack; None where it would say too little to be worth a file."""
+    gathered = _gather(pack, {schema.name: schema for schema in schemas})
+    if sum(each.rows for each in gathered.values()) < FEWEST_ROWS:
+        return None
+    packs = store.all_packs()
+    tables = {field: Table(kind) for field, (_, kind) in FIELDS.items()}
+    for table in tables.values():
+        for each in packs:  # all of them, so that both tables have one order
+            table.add(each)
+    sections = [
+        each.section(field, tables[field], packs) for field, each in gathered.items() if each.rows
+    ]
+    counts = [np.diff(tables[field].bases).tolist() for field in ("annotation", "record")]
+    named = [
+        PackCounts(pack_name(each.key) or "", annotations, records)
+        for each, annotations, records in zip(packs, *counts, strict=True)
+    ]
+    return encode_places(named, sections)
+
+
+class _Gathered:
+    """The oids that one field of many leaves names."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._leaves: list[int] = []
+        self._oids: list[bytes] = []
+        self._starts = [0]
+
+    def add(self, ordinal: int, oids: bytes) -> None:
+        self.rows += len(oids) // 32
+        self._leaves.append(ordinal)
+        self._oids.append(oids)
+        self._starts.append(self.rows)
+
+    def section(self, field: str, table: Table, packs: Sequence[PackReader]) -> Section:
+        return Section(
+            field,
+            np.array(self._leaves, np.uint32),
+            np.array(self._starts, np.int64),
+            search(table, packs, as_oids(b"".join(self._oids))),
+        )
+
+
+def _gather(pack: PackReader, schemas: dict[str, Schema]) -> dict[str, _Gathered]:
+    gathered = {field: _Gathered() for field in FIELDS}
+    blocks = (each for each in pack.blocks() if each.type is BlobType.MAP)
+    for block in pack.read_blocks(blocks):
+        for ordinal, payload in enumerate(block.all(), block.block.first):
+            blob = Blob(BlobType.MAP, payload)
+            node = unpack(blob.oid, blob)
+            schema = schemas.get(node["schema"])
+            if schema is None or node["level"]:
+                continue
+            for (name, _), oids in zip(schema.fields, node["fields"], strict=False):
+                if name in gathered:
+                    gathered[name].add(ordinal, oids)
+    return gathered
