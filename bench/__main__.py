@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import report as reporting
-from bench.generate import make, parse_size, show_size
+from bench.generate import DataSet, make, parse_size, show_size
 from bench.operations import OPERATIONS
 from bench.rounds import Figures, Plan, Result, run_size
 from bench.synthetic import MapFigures, measure_map
 from bench.tool import Absent, Tool
 from bench.tools import TOOLS
+from bench.venvs import installed
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -31,6 +32,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("sizes", nargs="*", metavar="SIZE", help="as in: 1k 10k 100k 1M")
     parser.add_argument("--maps", nargs="+", default=[], metavar="ROWS", help="synthetic maps: 1M")
+    parser.add_argument(
+        "--annotations", nargs="+", default=[], metavar="N", help="instances without files: 10M"
+    )
     parser.add_argument("--runs", type=int, default=3, help="turns of every operation (3)")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds (60); see rounds.py")
     parser.add_argument("--tools", type=_names, help="comma-separated; default: all")
@@ -89,20 +93,64 @@ def _run_files(
             needed.setdefault(cap, set()).add(tool_type)
     for size in sorted(needed):
         data = make(_work() / "data", size)
-        tools = []
-        for tool_type in chosen:
-            if tool_type in needed[size] and tool_type.name not in absent:
-                tool = tool_type(data, _work() / "tools" / show_size(size))
-                try:
-                    versions[tool.name] = tool.version()
-                    tools.append(tool)
-                except Absent as reason:
-                    absent[tool.name] = str(reason)
-        results += run_size(data, tools, plan)
-        for tool in tools:
-            tool.clear()
+        kinds = [t for t in chosen if t in needed[size] and t.name not in absent]
+        results += _run_tools(data, kinds, versions, absent, plan)
         data.restore()
     return results, versions, absent
+
+
+def _run_tools(
+    data: DataSet,
+    kinds: Sequence[type[Tool]],
+    versions: dict[str, str],
+    absent: dict[str, str],
+    plan: Plan,
+) -> list[Result]:
+    tools = []
+    for kind in kinds:
+        tool = kind(data, _work() / "tools" / data.root.parent.name / show_size(data.count))
+        try:
+            versions[tool.name] = tool.version()
+            tools.append(tool)
+        except Absent as reason:
+            absent[tool.name] = str(reason)
+    results = run_size(data, tools, plan)
+    for tool in tools:
+        tool.clear()
+    return results
+
+
+def _run_annotations(
+    sizes: list[int],
+    names: frozenset[str] | None,
+    versions: dict[str, str],
+    absent: dict[str, str],
+    plan: Plan,
+) -> list[Result]:
+    """All results over annotations that have no files."""
+    # They are made by the library itself, which nothing else here imports.
+    from bench.synthetic_annotations import make_annotations
+    from bench.tools.no_files import OPERATIONS as POSSIBLE
+    from bench.tools.no_files import TOOLS as ABLE
+
+    kinds = [kind for kind in ABLE if names is None or kind.name in names]
+    python = None
+    if any(kind.name != "ldb" for kind in kinds):
+        try:
+            python = installed("duckdb", "duckdb")[0] / "python"
+        except Absent as reason:
+            absent["duckdb"] = str(reason)
+            kinds = [kind for kind in kinds if kind.name == "ldb"]
+    results = []
+    able = Plan(plan.runs, plan.patience, plan.operations & POSSIBLE)
+    for size in sizes:
+        try:
+            data = make_annotations(_work() / "annotations", size, python)
+            data.warm()
+            results += _run_tools(data, kinds, versions, absent, able)
+        except Exception as error:  # noqa: BLE001  the rest of the report is still wanted
+            absent[f"ldb on {show_size(size)} annotations without files"] = str(error)
+    return results
 
 
 def _run_maps(rows: list[int], runs: int, absent: dict[str, str]) -> list[MapFigures]:
@@ -119,7 +167,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the bench, print and save its report; returns the exit code."""
     arguments = _arguments(argv)
     sizes = [parse_size(text) for text in arguments.sizes]
-    if not sizes and not arguments.maps:
+    if not (sizes or arguments.maps or arguments.annotations):
         sizes = [parse_size(text) for text in ("1k", "10k", "100k")]
     chosen, plan = _chosen(arguments.tools), _plan(arguments)
     _work().mkdir(parents=True, exist_ok=True)
@@ -137,8 +185,18 @@ def _bench(
     sizes: list[int], chosen: list[type[Tool]], plan: Plan, arguments: argparse.Namespace
 ) -> int:
     results, versions, absent = _run_files(sizes, chosen, _caps(arguments.cap), plan)
+    without = sorted(parse_size(text) for text in arguments.annotations)
+    synthetic = _run_annotations(without, arguments.tools, versions, absent, plan)
     maps = _run_maps([parse_size(text) for text in arguments.maps], plan.runs, absent)
-    report = reporting.Report(Figures(results), sizes, versions, absent, maps, plan.runs)
+    report = reporting.Report(
+        figures=Figures(results),
+        sizes=sizes,
+        versions=versions,
+        absent=absent,
+        maps=maps,
+        runs=plan.runs,
+        synthetic=Figures(synthetic),
+    )
     if not arguments.keep:
         shutil.rmtree(_work() / "tools", ignore_errors=True)
     print(reporting.text(report))
@@ -148,7 +206,7 @@ def _bench(
 
 def _failed(report: reporting.Report, strict: bool) -> bool:
     ours = [text for text in report.failures() if text.startswith("ldb at ")]
-    missing = [name for name in report.absent if name == "ldb" or name.startswith("ldb map")]
+    missing = [name for name in report.absent if name == "ldb" or name.startswith("ldb ")]
     missed = [v for v in report.verdicts() if v.word == "FAIL"] if strict else []
     return bool(report.mismatches() or ours or missing or missed)
 

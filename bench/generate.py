@@ -20,14 +20,18 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from hashlib import md5
 from pathlib import Path
 from typing import Any
+
+from bench.queries import QUERIES, Query
 
 VERSION = 1
 """Part of the stamp: data made by another version is made again."""
 
 PER_FOLDER = 1000
+MILLION = 1_000_000
 CHANGES = 100
 """How many annotations `DataSet.change` rewrites."""
 
@@ -42,7 +46,7 @@ WORDS = (
     "of note; distance measured with the second sensor and found to agree with the first; "
     "see the log of the day for the weather; the fence was rebuilt in the week after that"
 )
-_SUFFIXES = {"k": 1_000, "M": 1_000_000}
+_SUFFIXES = {"k": 1_000, "M": MILLION}
 
 
 def parse_size(text: str) -> int:
@@ -126,6 +130,29 @@ def _write_folder(folder: str, first: int, last: int) -> None:
             text.write(annotation_bytes(position))
 
 
+def _answers_of(start: int, stop: int) -> list[int]:
+    values = [annotation(position) for position in range(start, stop)]
+    return [sum(map(query.holds, values)) for query in QUERIES]
+
+
+@cache
+def _answers(count: int) -> dict[str, int]:
+    """How many of the first `count` annotations pass each query, unchanged as they are made."""
+    starts = range(0, count, PER_FOLDER)
+    stops = [min(start + PER_FOLDER, count) for start in starts]
+    with ProcessPoolExecutor(2) as pool:
+        parts = list(pool.map(_answers_of, starts, stops, chunksize=16))
+    return {query.name: sum(part[at] for part in parts) for at, query in enumerate(QUERIES)}
+
+
+def _read_folder(folder: str) -> int:
+    size = 0
+    for entry in os.scandir(folder):
+        with open(entry.path, "rb", buffering=0) as file:
+            size += len(file.read())
+    return size
+
+
 @dataclass(frozen=True, slots=True)
 class DataSet:
     """A generated data set: `root` holds `files/` and the stamp."""
@@ -154,6 +181,27 @@ class DataSet:
         """The positions that `change` touches, spread over all folders."""
         changes = min(CHANGES, self.count)
         return [k * self.count // changes for k in range(changes)]
+
+    def matching(self, query: Query) -> int:
+        """How many annotations, as their files are now, pass the query."""
+        revision, changed = self.revision(), self.changed_positions()
+        before = sum(query.holds(annotation(position)) for position in changed)
+        after = sum(query.holds(annotation(position, revision)) for position in changed)
+        return _answers(self.count)[query.name] - before + after
+
+    def json_bytes(self) -> int:
+        """Sum of the sizes of all annotation files."""
+        return sum(path.stat().st_size for path in self.annotations())
+
+    def warm(self) -> None:
+        """Read every file, so that whoever is timed next finds all of them in memory.
+
+        A shared machine drops cached files whenever it likes; without this the first to be
+        timed pays for all.
+        """
+        folders = sorted(entry.path for entry in os.scandir(self.files))
+        with ProcessPoolExecutor(2) as pool:
+            sum(pool.map(_read_folder, folders))
 
     def revision(self) -> int:
         """The revision of the changed annotations; 0 is the original state."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.generate import DataSet, annotation
+from bench.generate import DataSet
 from bench.queries import BY_NAME, QUERIES, Query
 from bench.tool import Tool, Work
 
@@ -25,24 +25,20 @@ class Operation:
     """Whether running it again does the same work, so that one run to warm up is dropped."""
     changes: bool = False
     """Whether 100 annotations are changed before every turn."""
+    reads: bool = False
+    """Whether it reads the files of the data set, which are then read before every turn."""
 
     def note(self, tool: Tool) -> str:
         """What the tool did for it, or why it has none."""
         return tool.notes.get(self.name) or tool.notes.get(self.name.partition("-")[0], "")
 
 
-def matching(data: DataSet, query: Query) -> int:
-    """How many annotations of the data set, as its files are now, pass the query."""
-    changed = set(data.changed_positions())
-    revision = data.revision()
-    return sum(
-        query.holds(annotation(position, revision if position in changed else 0))
-        for position in range(data.count)
-    )
-
-
 def _everything(data: DataSet) -> int:
     return data.count
+
+
+def _ten(data: DataSet) -> int:
+    return min(10, data.count)
 
 
 def _changes(data: DataSet) -> int:
@@ -58,14 +54,14 @@ def _query(query: Query) -> Operation:
         f"query-{query.name}",
         f"query: {query.jmespath}",
         lambda tool, turn: tool.query(query, turn),
-        lambda data: matching(data, query),
+        lambda data: data.matching(query),
         warm=True,
     )
 
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("startup", "start-up: --help or --version", lambda t, n: t.startup(n), warm=True),
-    Operation("index", "index, cold", lambda t, n: t.index(n), _everything),
+    Operation("index", "index, cold", lambda t, n: t.index(n), _everything, reads=True),
     Operation(
         "index_again",
         "index again, nothing changed",
@@ -81,12 +77,19 @@ OPERATIONS: tuple[Operation, ...] = (
         changes=True,
     ),
     *(_query(query) for query in QUERIES),
+    Operation("list_10", "list the first 10", lambda t, n: t.list_10(n), _ten, warm=True),
     Operation("list_all", "list all", lambda t, n: t.list_all(n), _everything, warm=True),
     Operation(
         "commit_query",
         "build a dataset from a query, commit",
         lambda t, n: t.commit_query(n),
-        lambda data: matching(data, BY_NAME["string"]),
+        lambda data: data.matching(BY_NAME["string"]),
+    ),
+    Operation(
+        "commit_passing",
+        "build a dataset from a query that all pass, commit",
+        lambda t, n: t.commit_passing(n),
+        _everything,
     ),
     Operation(
         "commit_all", "build a dataset of all, commit", lambda t, n: t.commit_all(n), _everything
@@ -100,8 +103,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("diff", "diff of those two versions", lambda t, n: t.diff(n), _changes, warm=True),
     Operation("status", "status", lambda t, n: t.status(n), warm=True),
-    Operation("copy_out", "instantiate, copies", lambda t, n: t.copy_out(n)),
-    Operation("link_out", "instantiate, hard links", lambda t, n: t.link_out(n)),
+    Operation("copy_out", "instantiate, copies", lambda t, n: t.copy_out(n), reads=True),
+    Operation("link_out", "instantiate, hard links", lambda t, n: t.link_out(n), reads=True),
 )
 """The two last count pairs: a tool's own newest dataset, which `EITHER` judges."""
 

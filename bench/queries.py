@@ -48,4 +48,12 @@ QUERIES = (
     ),
 )
 
+PASSING = Query(
+    "passing",
+    "confidence >= `0`",
+    "confidence >= 0",
+    lambda value: value["confidence"] >= 0,
+)
+"""Holds for every annotation, and has to be evaluated to know."""
+
 BY_NAME = {query.name: query for query in QUERIES}

@@ -6,23 +6,24 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bench.generate import show_size
 from bench.operations import OPERATIONS
 from bench.rounds import INDEX_FAILED, Figures
+from bench.speed import speed
 from bench.synthetic import MapFigures
-from bench.targets import Verdict, verdicts
+from bench.targets import verdicts
+from bench.verdict import Verdict
 
 Rows = list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A finished run: figures, tool versions (or why absent), map figures."""
+    """A finished run: figures, tool versions (or why absent), map figures, those without files."""
 
     figures: Figures
     sizes: Sequence[int]
@@ -30,21 +31,18 @@ class Report:
     absent: dict[str, str]
     maps: Sequence[MapFigures]
     runs: int
-
-    @property
-    def tools(self) -> list[str]:
-        """The tools that ran."""
-        return list(self.versions)
+    synthetic: Figures = field(default_factory=lambda: Figures([]))
 
     def verdicts(self) -> list[Verdict]:
         """The promises of this run."""
-        return verdicts(self.figures, list(self.maps))
+        maps = list(self.maps)
+        return verdicts(self.figures, maps) + speed(self.figures, self.synthetic, maps)
 
     def mismatches(self) -> list[str]:
         """Every count that is not what it must be."""
         return [
             f"{r.tool} at {show_size(r.size)}, {r.operation}: {r.mismatch}"
-            for r in self.figures.results
+            for r in (*self.figures.results, *self.synthetic.results)
             if r.mismatch
         ]
 
@@ -52,7 +50,7 @@ class Report:
         """Every operation that ended with an error."""
         return [
             f"{r.tool} at {show_size(r.size)}, {r.operation}: {r.failure}"
-            for r in self.figures.results
+            for r in (*self.figures.results, *self.synthetic.results)
             if r.failure and r.failure != INDEX_FAILED
         ]
 
@@ -73,25 +71,26 @@ def wall_cell(figures: Figures, tool: str, operation: str, size: int) -> str:
     return ("~" if measured_at != size else "") + _seconds(seconds) + ratio
 
 
-def _table(report: Report, size: int, cell: Any) -> Rows:
-    rows = [["", *report.tools]]
+def _table(figures: Figures, cell: Callable[[str, str], str]) -> Rows:
+    tools = list(dict.fromkeys(result.tool for result in figures.results))
+    rows = [["", *tools]]
     for operation in OPERATIONS:
-        cells = [cell(tool, operation.name) for tool in report.tools]
+        cells = [cell(tool, operation.name) for tool in tools]
         if any(text != "n/a" for text in cells):
             rows.append([operation.title, *cells])
     return rows
 
 
-def wall_table(report: Report, size: int) -> Rows:
+def wall_table(figures: Figures, size: int) -> Rows:
     """Median wall seconds."""
-    return _table(report, size, lambda t, o: wall_cell(report.figures, t, o, size))
+    return _table(figures, lambda tool, operation: wall_cell(figures, tool, operation, size))
 
 
-def plain_table(report: Report, size: int, what: str) -> Rows:
+def plain_table(figures: Figures, size: int, what: str) -> Rows:
     """CPU seconds, memory or new bytes of what was measured at this very size."""
 
     def cell(tool: str, operation: str) -> str:
-        result = report.figures.get(tool, operation, size)
+        result = figures.get(tool, operation, size)
         if result is None:
             return "n/a"
         if what == "cpu":
@@ -102,7 +101,20 @@ def plain_table(report: Report, size: int, what: str) -> Rows:
             return "n/a"
         return f"{result.new_bytes / 1e6:.3f} MB, {result.stored_files}"
 
-    return _table(report, size, cell)
+    return _table(figures, cell)
+
+
+def _subjects(report: Report) -> list[tuple[str, Figures, int]]:
+    """A title, the figures and the size of every table."""
+    files = [
+        (f"{show_size(size)} images with annotations", report.figures, size)
+        for size in report.sizes
+    ]
+    without = [
+        (f"{show_size(size)} annotations without files", report.synthetic, size)
+        for size in report.synthetic.sizes()
+    ]
+    return files + without
 
 
 def verdict_rows(report: Report) -> Rows:
@@ -167,7 +179,7 @@ def remarks(report: Report) -> list[str]:
 def notes(report: Report) -> Rows:
     """What each tool did for each operation, where that is not evident."""
     seen: dict[tuple[str, str], str] = {}
-    for result in report.figures.results:
+    for result in (*report.figures.results, *report.synthetic.results):
         if result.note:
             name = "query-*" if result.operation.startswith("query") else result.operation
             seen[result.tool, name] = result.note
@@ -200,10 +212,10 @@ def _lines(path: str) -> list[str]:
 def text(report: Report) -> str:
     """What `make bench` prints."""
     parts = [heading(report)]
-    for size in report.sizes:
+    for title, figures, size in _subjects(report):
         parts.append(
-            f"\n{show_size(size)} images with annotations: median wall seconds, ×ldb; "
-            "~ scaled from a smaller size\n" + as_text(wall_table(report, size))
+            f"\n{title}: median wall seconds, ×ldb; ~ scaled from a smaller size\n"
+            + as_text(wall_table(figures, size))
         )
     if report.maps:
         parts.append("\nsynthetic dataset maps\n" + as_text(map_rows(report)))
@@ -217,15 +229,15 @@ def text(report: Report) -> str:
 def markdown(report: Report) -> str:
     """All tables."""
     parts = ["# Benchmark\n", heading(report)]
-    for size in report.sizes:
-        parts.append(f"\n## {show_size(size)} images with annotations\n")
-        parts.append(f"Wall seconds\n\n{as_markdown(wall_table(report, size))}\n")
+    for title, figures, size in _subjects(report):
+        parts.append(f"\n## {title}\n")
+        parts.append(f"Wall seconds\n\n{as_markdown(wall_table(figures, size))}\n")
         for what, title in (
             ("cpu", "CPU seconds"),
             ("memory", "Peak resident MB, all processes / the one started"),
             ("bytes", "New bytes, and files stored after it"),
         ):
-            parts.append(f"{title}\n\n{as_markdown(plain_table(report, size, what))}\n")
+            parts.append(f"{title}\n\n{as_markdown(plain_table(figures, size, what))}\n")
     if report.maps:
         parts.append(f"\n## Synthetic dataset maps\n\n{as_markdown(map_rows(report))}\n")
     parts.append(f"\n## It must reach\n\n{as_markdown(verdict_rows(report))}\n")
@@ -247,6 +259,7 @@ def save(report: Report, folder: Path) -> Path:
         "versions": report.versions,
         "absent": report.absent,
         "results": [asdict(result) for result in report.figures.results],
+        "without files": [asdict(result) for result in report.synthetic.results],
         "maps": [asdict(figure) for figure in report.maps],
         "verdicts": [asdict(verdict) for verdict in report.verdicts()],
     }

@@ -105,12 +105,20 @@ class Tool:
         """Count the objects for which `query` holds."""
         return None
 
+    def list_10(self, turn: int) -> Work | None:
+        """Print one line for each of the first ten objects."""
+        return None
+
     def list_all(self, turn: int) -> Work | None:
         """Print one line an object."""
         return None
 
     def commit_query(self, turn: int) -> Work | None:
         """Make and save a dataset of the objects with class cat."""
+        return None
+
+    def commit_passing(self, turn: int) -> Work | None:
+        """Make and save a dataset of the objects that pass a query, which all do."""
         return None
 
     def commit_all(self, turn: int) -> Work | None:

@@ -20,6 +20,7 @@ REQUIREMENTS = {
     "dvc": ("dvc>=3.67,<4",),
     "datachain": ("datachain>=0.62",),
     "duckdb": ("duckdb>=2.0",),
+    "pyarrow": ("pyarrow>=26",),
     "oxen": ("oxenai>=0.65",),
 }
 

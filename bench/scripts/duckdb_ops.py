@@ -25,6 +25,12 @@ def index(base: duckdb.DuckDBPyConnection, files: str, tables: str) -> str:
     return f"select count(*) from '{tables}/objects.parquet'"
 
 
+def parse(base: duckdb.DuckDBPyConnection, lines: str, table: str) -> str:
+    """Files of one annotation a line become one Parquet file."""
+    base.execute(f"copy (select * from read_json('{lines}/*.ndjson')) to '{table}'")
+    return f"select count(*) from '{table}'"
+
+
 def save(base: duckdb.DuckDBPyConnection, tables: str, name: str, where: str) -> str:
     """Write the chosen rows, image id and annotation, to a file of their own."""
     rows = f"'{tables}/annotations.parquet' join '{tables}/objects.parquet' using (stem)"
@@ -50,6 +56,8 @@ def main() -> None:
         return
     if operation == "index":
         question = index(base, *words)
+    elif operation == "parse":
+        question = parse(base, *words)
     elif operation == "save":
         question = save(base, *words)
     elif operation == "diff":

@@ -6,10 +6,11 @@ from bench.tool import Tool
 from bench.tools.datachain import DataChain
 from bench.tools.duckdb import DuckDb, DuckDbJson
 from bench.tools.dvc import Dvc
-from bench.tools.floors import Floor
+from bench.tools.floors import Floor, ParallelWalk
 from bench.tools.git import Git
 from bench.tools.ldb import Ldb, LdbAlpha
 from bench.tools.oxen import Oxen
+from bench.tools.pyarrow import PyArrow
 
 TOOLS: tuple[type[Tool], ...] = (
     Ldb,
@@ -20,5 +21,7 @@ TOOLS: tuple[type[Tool], ...] = (
     Oxen,
     DuckDb,
     DuckDbJson,
+    PyArrow,
     Floor,
+    ParallelWalk,
 )

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from bench.queries import BY_NAME, Query
+from bench.queries import BY_NAME, PASSING, Query
 from bench.tool import Tool, Work, last_number
 from bench.venvs import installed
 
@@ -51,6 +51,7 @@ class DuckDb(DuckDbJson):
         "index_again": "cannot tell what changed: the same as index",
         "index_changed": "cannot tell what changed: the same as index",
         "commit_query": "writes a Parquet file of the rows; no versions",
+        "commit_passing": "writes a Parquet file of the rows; no versions",
         "commit_all": "writes a Parquet file of the rows; no versions",
         "commit_100": "writes the Parquet file anew",
         "diff": "full join of two Parquet files",
@@ -72,6 +73,9 @@ class DuckDb(DuckDbJson):
 
     def commit_query(self, turn: int) -> Work:
         return self._script("save", self.state(), "cats", BY_NAME["string"].sql)
+
+    def commit_passing(self, turn: int) -> Work:
+        return self._script("save", self.state(), "passing", PASSING.sql)
 
     def commit_all(self, turn: int) -> Work:
         return self._script("save", self.state(), "all0", "true")

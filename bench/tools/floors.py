@@ -1,8 +1,8 @@
 """Plain programs that do the least an operation can ask for: floors, not tools.
 
-index: two Python processes that read every file, hash it and parse the JSON; index again:
-one that walks the tree and stats every file; queries: a loop that parses and tests every
-annotation; instantiate: `cp -r` and `cp -rl`; start-up: `python -c pass`.
+index: two Python processes that read every file, hash it and parse the JSON; index again: one
+that walks the tree and stats every file, or two that share that; queries: a loop that parses and
+tests every annotation; instantiate: `cp -r` and `cp -rl`; start-up: `python -c pass`.
 """
 
 from __future__ import annotations
@@ -56,3 +56,19 @@ class Floor(Tool):
     def link_out(self, turn: int) -> Work:
         out = self.fresh("out")
         return Work([self.step("cp", "-rl", self.data.files, out)], lambda _: count_pairs(out))
+
+
+class ParallelWalk(Tool):
+    """A walk with stat by two processes: what an index run without a change cannot do without."""
+
+    name = "parallel-walk"
+    notes: ClassVar[Mapping[str, str]] = {
+        "index_again": "os.scandir and stat of every file, two processes"
+    }
+
+    def version(self) -> str:
+        return f"Python {platform.python_version()}"
+
+    def index_again(self, turn: int) -> Work:
+        step = self.step(sys.executable, SCRIPT, "parallel_walk", self.data.files)
+        return Work([step], last_number)

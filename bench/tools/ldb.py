@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.measure import Step
-from bench.queries import BY_NAME, Query
+from bench.queries import BY_NAME, PASSING, Query
 from bench.tool import Absent, Tool, Work, count_pairs, numbers
 from bench.venvs import installed
 
@@ -112,12 +112,19 @@ class Ldb(Tool):
     def query(self, query: Query, turn: int) -> Work:
         return Work([self.call("list", "-s", "ds:root", "--query", query.jmespath)], _first_number)
 
+    def list_10(self, turn: int) -> Work | None:
+        return Work([self.call("list", "ds:root", "--limit", "10")], _object_lines)
+
     def list_all(self, turn: int) -> Work:
         return Work([self.call("list", "ds:root")], _object_lines)
 
     def commit_query(self, turn: int) -> Work:
         self._as_indexed()
         return self._build(f"cats{turn}", "--query", BY_NAME["string"].jmespath)
+
+    def commit_passing(self, turn: int) -> Work:
+        self._as_indexed()
+        return self._build(f"passing{turn}", "--query", PASSING.jmespath)
 
     def commit_all(self, turn: int) -> Work:
         self._as_indexed()
@@ -127,14 +134,15 @@ class Ldb(Tool):
     def _as_indexed(self) -> None:
         """Go back to the instance as it was after indexing.
 
-        A second dataset of the same objects would find its map stored already.
+        A second dataset of the same objects would find its map stored already. Links will do:
+        no file of an instance is ever written again.
         """
         kept = self.work / "indexed"
         if kept.exists():
             shutil.rmtree(self.instance)
-            shutil.copytree(kept, self.instance)
+            shutil.copytree(kept, self.instance, copy_function=os.link)
         else:
-            shutil.copytree(self.instance, kept)
+            shutil.copytree(self.instance, kept, copy_function=os.link)
 
     def _build(self, dataset: str, *filters: str) -> Work:
         folder = self.fresh("workspace")
