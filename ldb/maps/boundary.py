@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,16 +67,32 @@ class Cutter:
 
     def push(self, rows: Rows) -> list[Rows]:
         """Add rows; returns the nodes that are now complete."""
+        nodes = []
+        for piece, ends in self.cut(rows):
+            nodes += [piece.slice(start, end) for start, end in pairwise([0, *ends])]
+        return nodes
+
+    def cut(self, rows: Rows) -> list[tuple[Rows, list[int]]]:
+        """The same, as rows and where (exclusive) nodes end in them: mostly uncopied."""
+        waiting = self._waiting
         if not len(rows):
             return []
-        if self._waiting is not None:
-            rows = Rows.concat([self._waiting, rows])
-        nodes, start = [], 0
-        for stop in self._ends(rows.keys):
-            nodes.append(rows.slice(start, stop))
-            start = stop
-        self._waiting = rows.slice(start) if start < len(rows) else None
-        return nodes
+        if waiting is None:
+            return self._cut(rows, self._ends(rows.keys))
+        ends = self._ends(np.concatenate([waiting.keys, rows.keys]))
+        if not ends:
+            self._waiting = Rows.concat([waiting, rows])
+            return []
+        first = ends[0] - len(waiting)
+        whole = Rows.concat([waiting, rows.slice(0, first)])
+        rest = self._cut(rows.slice(first), [end - ends[0] for end in ends[1:]])
+        return [(whole, [len(whole)]), *rest]
+
+    def _cut(self, rows: Rows, ends: list[int]) -> list[tuple[Rows, list[int]]]:
+        """Rows up to the last end; the others wait."""
+        stop = ends[-1] if ends else 0
+        self._waiting = rows.slice(stop) if stop < len(rows) else None
+        return [(rows.slice(0, stop), ends)] if stop else []
 
     def finish(self) -> Rows | None:
         """The rows left at the end of the level: its last node, if there are any."""

@@ -9,8 +9,9 @@ import numpy as np
 from ldb.errors import BadInput
 from ldb.ids import Oid
 from ldb.maps.boundary import Cutter
-from ldb.maps.node import NodeSink, Writer, counts_of, parent_rows
-from ldb.maps.rows import Changes, Root, Rows, Schema
+from ldb.maps.node import NodeSink, counts_of
+from ldb.maps.rows import Changes, Root, Rows, Schema, parent_rows
+from ldb.maps.write import Writer
 
 
 class Tower:
@@ -26,7 +27,8 @@ class Tower:
 
     def push(self, rows: Rows) -> None:
         """Add rows of this level, in key order."""
-        self._emit(self._cutter.push(rows))
+        for piece, ends in self._cutter.cut(rows):
+            self._emit(piece, ends)
 
     def finish(self) -> Root | None:
         """Write what is left; the map's root, None when there was no row at all."""
@@ -34,16 +36,14 @@ class Tower:
         if self._above is None and rest is not None and self._level and len(rest) == 1:
             return only_child(rest)
         if rest is not None:
-            self._emit([rest])
+            self._emit(rest, [len(rest)])
         return self._above.finish() if self._above else None
 
-    def _emit(self, nodes: list[Rows]) -> None:
-        if not nodes:
-            return
+    def _emit(self, rows: Rows, ends: list[int]) -> None:
         if self._above is None:
             self._above = Tower(self._sink, self._schema, self._level + 1)
-        keys = np.concatenate([node.keys[-1:] for node in nodes])
-        self._above.push(parent_rows(keys, [self._writer.write(node) for node in nodes]))
+        last = np.array(ends) - 1
+        self._above.push(parent_rows(rows.keys[last], self._writer.write_all(rows, ends)))
 
 
 def only_child(rows: Rows) -> Root:

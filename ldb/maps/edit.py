@@ -24,11 +24,10 @@ from ldb.maps.node import (
     NodeSink,
     NodeSource,
     Reader,
-    Writer,
     above,
-    parent_rows,
 )
-from ldb.maps.rows import Changes, Root, Rows, Schema, locate, same_fields
+from ldb.maps.rows import Changes, Root, Rows, Schema, locate, parent_rows, same_fields
+from ldb.maps.write import Writer
 
 _SEND = 128
 """Changes to the level above that are gathered before they go there."""
@@ -211,8 +210,9 @@ class _Level:
         self._known = {node.oid for node in nodes}
 
     def _push(self, rows: Rows) -> None:
-        for node in self._cutter.push(rows):
-            self._made[bytes(node.keys[-1])] = self._writer.write(node, self._known)
+        for piece, ends in self._cutter.cut(rows):
+            made = self._writer.write_all(piece, ends, self._known)
+            self._made.update(zip(piece.keys[np.array(ends) - 1].tolist(), made, strict=True))
             self._alone = False
 
     def _finish(self) -> None:

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict
+from typing import Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ldb.errors import BadInput, Corrupt
-from ldb.ids import OID_BYTES, Oid
-from ldb.maps.rows import MAX_KEY, Keys, Root, Rows, Schema, inner_schema, key_matrix
-from ldb.objects.codec import decode_as, encode_sorted
+from ldb.ids import Oid
+from ldb.maps.rows import MAX_KEY, Keys, Root, Rows, Schema, inner_schema, key_matrix, parent_rows
+from ldb.objects.codec import decode_as
 from ldb.objects.model import Blob, BlobType
 
 MAX_LEVEL = 62
@@ -107,20 +107,6 @@ class Node:
 def counts_of(rows: Rows) -> NDArray[np.uint64]:
     """The `count` field of an inner node's rows, as numbers."""
     return np.ascontiguousarray(rows.fields[1]).view("<u8").ravel()
-
-
-def encode_node(schema: Schema, level: int, rows: Rows) -> bytes:
-    """Payload of a node of at least one row (or of the empty map)."""
-    node: dict[str, Any] = {"fields": [field.tobytes() for field in rows.fields]}
-    if schema.key_width:
-        node["keys"] = rows.keys.tobytes()
-    else:
-        keys = rows.keys.tolist()
-        node["keys"] = b"".join(keys)
-        node["lengths"] = np.array([len(key) for key in keys], "<u2").tobytes()
-    node["level"] = level
-    node["schema"] = schema.name
-    return encode_sorted(node)
 
 
 class Reader:
@@ -259,31 +245,6 @@ def _string_keys(oid: Oid, raw: bytes, packed: bytes) -> Keys:
     keys = np.zeros(len(lengths), f"S{longest}")
     key_matrix(keys)[np.arange(longest) < lengths[:, None]] = np.frombuffer(raw, np.uint8)
     return keys
-
-
-class Writer:
-    """Writes the nodes of one level, and says how its parent will name each."""
-
-    def __init__(self, sink: NodeSink, schema: Schema, level: int) -> None:
-        self._sink = sink
-        self._schema = inner_schema(schema) if level else schema
-        self._level = level
-
-    def write(self, rows: Rows, known: frozenset[bytes] | set[bytes] = frozenset()) -> Root:
-        """Add a node, unless its oid is among those known to be stored."""
-        payload = encode_node(self._schema, self._level, rows)
-        oid = Blob(BlobType.MAP, payload).oid
-        if oid not in known:
-            self._sink.add(BlobType.MAP, payload, oid)
-        return Root(oid, int(counts_of(rows).sum()) if self._level else len(rows))
-
-
-def parent_rows(keys: Keys, children: Sequence[Root]) -> Rows:
-    """Rows of an inner node: the last key of each child, its oid and its row count."""
-    oids = np.frombuffer(b"".join(child.oid for child in children), np.uint8)
-    counts = np.array([child.count for child in children], "<u8").view(np.uint8)
-    size = len(children)
-    return Rows(keys, (oids.reshape(size, OID_BYTES), counts.reshape(size, 8)))
 
 
 def above(schema: Schema, top: Node) -> Node:

@@ -231,3 +231,11 @@ def inner_schema(schema: Schema) -> Schema:
     """The rows of nodes above the leaves: last key of a child to its oid and row count."""
     fields = (("child", OID_BYTES), ("count", 8))
     return Schema(schema.name, schema.key_width, fields, schema.target)
+
+
+def parent_rows(keys: Keys, children: Sequence[Root]) -> Rows:
+    """Rows of an inner node: the last key of each child, its oid and its row count."""
+    oids = np.frombuffer(b"".join(child.oid for child in children), np.uint8)
+    counts = np.array([child.count for child in children], "<u8").view(np.uint8)
+    size = len(children)
+    return Rows(keys, (oids.reshape(size, OID_BYTES), counts.reshape(size, 8)))

@@ -20,8 +20,10 @@ from ldb.history import Commit, MapRoot, encode_commit
 from ldb.ids import NO_OID, Oid
 from ldb.instance import Instance, create
 from ldb.maps import Root, Rows, build
-from ldb.maps.node import Reader, Writer, encode_node, parent_rows
-from ldb.maps.rows import inner_schema
+from ldb.maps.encode import encode_node
+from ldb.maps.node import Reader
+from ldb.maps.rows import inner_schema, parent_rows
+from ldb.maps.write import Writer
 from ldb.objects.codec import encode
 from ldb.objects.model import Blob, BlobType
 from ldb.porcelain.fsck import Report, fsck
