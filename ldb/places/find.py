@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from ldb.columns.model import spread
 from ldb.errors import Corrupt, NotFound
-from ldb.ids import Oid
-from ldb.maps import Schema
-from ldb.maps.node import Node, Reader, counts_of
+from ldb.maps.leaves import Leaves
 from ldb.objects.bulk import ABSENT, locate
 from ldb.objects.model import BlobType
 from ldb.objects.oidtable import Oids
@@ -46,46 +44,11 @@ def search(table: Table, packs: Sequence[PackReader], oids: Oids) -> Numbers:
     return numbers
 
 
-class Leaves:
-    """The leaves of a map, in the order of their keys; no leaf is read for that."""
-
-    def __init__(self, store: ObjectStore, schema: Schema, root: Oid) -> None:
-        self.store = store
-        self.schema = schema
-        reader = Reader(store, schema)
-        top = reader.root(root)
-        if top.level:
-            oids, counts = zip(*_children(reader, top), strict=True)
-            self.oids: Oids = np.concatenate(oids)
-            self.counts: NDArray[np.int64] = np.concatenate(counts)
-        else:
-            self.oids = np.frombuffer(root, np.uint8).reshape(1, -1)
-            self.counts = np.array([len(top.rows)], np.int64)
-        self.starts: NDArray[np.int64] = np.concatenate(
-            (np.zeros(1, np.int64), np.cumsum(self.counts))
-        )
-        """Number of the first row of each leaf, and of the one after the last."""
-
-    @property
-    def size(self) -> int:
-        """Rows of the map."""
-        return int(self.starts[-1])
-
-
-def _children(reader: Reader, node: Node) -> list[tuple[Oids, NDArray[np.int64]]]:
-    if node.level == 1:
-        return [(node.rows.fields[0], counts_of(node.rows).astype(np.int64))]
-    found: list[tuple[Oids, NDArray[np.int64]]] = []
-    for child in reader.open(node.entries(range(len(node.rows))), node.level - 1):
-        found += _children(reader, child)
-    return found
-
-
-def places_of_map(leaves: Leaves, field: str) -> Places:
+def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
     """Places of the blobs that a field of a map names, a row each, in the order of its keys."""
     table = Table(FIELDS[field][1])
     numbers = np.full(leaves.size, UNKNOWN, np.uint32)
-    packs = leaves.store.all_packs()
+    packs = store.all_packs()
     at = locate(packs, leaves.oids)
     rest = [np.flatnonzero(at.pack == ABSENT)]
     for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
@@ -99,7 +62,7 @@ def places_of_map(leaves: Leaves, field: str) -> Places:
         rest.append(wanted)
     unsaid = np.sort(np.concatenate(rest))
     if len(unsaid):
-        _search_leaves(leaves, unsaid, field, table, numbers)
+        _search_leaves(store, leaves, unsaid, field, table, numbers)
     return Places(table, numbers)
 
 
@@ -184,12 +147,14 @@ def _copy(
 
 
 def _search_leaves(
-    leaves: Leaves, wanted: NDArray[np.intp], field: str, table: Table, numbers: Numbers
+    store: ObjectStore,
+    leaves: Leaves,
+    wanted: NDArray[np.intp],
+    field: str,
+    table: Table,
+    numbers: Numbers,
 ) -> None:
     """Fill in the rows of leaves by reading them and looking up every oid."""
     at = [name for name, _ in leaves.schema.fields].index(field)
-    reader = Reader(leaves.store, leaves.schema)
-    names = [Oid(raw.tobytes()) for raw in leaves.oids[wanted]]
-    rows = [each.fields[at] for each in reader.leaves(names)]
     targets = spread(leaves.starts[wanted], leaves.counts[wanted])
-    numbers[targets] = search(table, leaves.store.all_packs(), np.concatenate(rows))
+    numbers[targets] = search(table, store.all_packs(), leaves.read(wanted).fields[at])
