@@ -9,7 +9,8 @@ import numpy as np
 from ldb.errors import BadInput
 from ldb.ids import Oid
 from ldb.maps.boundary import Cutter
-from ldb.maps.node import NodeSink, counts_of
+from ldb.maps.decode import counts_of
+from ldb.maps.node import NodeSink
 from ldb.maps.rows import Changes, Root, Rows, Schema, parent_rows
 from ldb.maps.write import Writer
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ldb.errors import Corrupt
 from ldb.ids import OID_BYTES, Oid
-from ldb.maps.node import BATCH, NodeSink, NodeSource, Parts, get_nodes, unpack
+from ldb.maps.decode import Parts, unpack
+from ldb.maps.node import BATCH, NodeSink, NodeSource, get_nodes
 from ldb.objects.model import BlobType
 
 Oids = NDArray[np.uint8]

@@ -17,9 +17,9 @@ from ldb.errors import Corrupt
 from ldb.ids import NO_OID, Oid
 from ldb.maps.boundary import Cutter
 from ldb.maps.build import Tower, empty, only_child, ordered
+from ldb.maps.decode import MAX_LEVEL
 from ldb.maps.node import (
     BATCH,
-    MAX_LEVEL,
     Node,
     NodeSink,
     NodeSource,

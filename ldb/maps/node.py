@@ -11,37 +11,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.errors import BadInput, Corrupt
-from ldb.ids import Oid
-from ldb.maps.rows import MAX_KEY, Keys, Root, Rows, Schema, inner_schema, key_matrix, parent_rows
-from ldb.objects.codec import decode_as
+from ldb.errors import Corrupt
+from ldb.ids import OID_BYTES, Oid
+from ldb.maps.decode import columns, counts_of, together, unpack
+from ldb.maps.rows import Keys, Root, Rows, Schema, inner_schema, parent_rows
 from ldb.objects.model import Blob, BlobType
 
-MAX_LEVEL = 62
-"""An inner node that is not the last of its level has at least two children."""
-
-BATCH = 64
+BATCH = 256
 """Nodes asked of the store at a time."""
 
 _CACHED = 512
-
-
-class _FixedParts(TypedDict):
-    fields: list[bytes]
-    keys: bytes
-    level: int
-    schema: str
-
-
-class Parts(_FixedParts, total=False):
-    """A node's payload; `lengths` goes with byte-string keys."""
-
-    lengths: bytes
 
 
 class NodeSource(Protocol):
@@ -64,6 +48,52 @@ class Entry:
     low: bytes
     last: bytes
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The same of many children, ascending, as columns."""
+
+    oids: list[Oid]
+    lows: Keys
+    lasts: Keys
+    counts: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.oids)
+
+    def entries(self) -> list[Entry]:
+        columns = self.lows.tolist(), self.lasts.tolist(), self.counts.tolist()
+        return [Entry(*each) for each in zip(self.oids, *columns, strict=True)]
+
+    def slice(self, start: int, stop: int) -> Children:
+        part = slice(start, stop)
+        return Children(self.oids[part], self.lows[part], self.lasts[part], self.counts[part])
+
+    @staticmethod
+    def concat(parts: Sequence[Children]) -> Children:
+        """At least one part, in key order."""
+        return Children(
+            [oid for part in parts for oid in part.oids],
+            np.concatenate([part.lows for part in parts]),
+            np.concatenate([part.lasts for part in parts]),
+            np.concatenate([part.counts for part in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The rows of several checked nodes of one level, end to end."""
+
+    oids: list[Oid]
+    rows: Rows
+    ends: NDArray[np.intp]
+    """Where (exclusive) each node ends in the rows."""
+
+    def lasts(self) -> list[bytes]:
+        """The last key of each node; none for the one node without rows."""
+        found: list[bytes] = self.rows.keys[self.ends - 1].tolist() if len(self.rows) else []
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +133,13 @@ class Node:
     def entries(self, positions: Sequence[int]) -> list[Entry]:
         return [self.entry(at) for at in positions]
 
-
-def counts_of(rows: Rows) -> NDArray[np.uint64]:
-    """The `count` field of an inner node's rows, as numbers."""
-    return np.ascontiguousarray(rows.fields[1]).view("<u8").ravel()
+    def children(self, where: slice | NDArray[np.intp]) -> Children:
+        """What this inner node says of some of its children, ascending."""
+        keys = self.rows.keys
+        lows = np.concatenate((np.array([self.low]), keys[:-1]))[where]
+        raw = np.ascontiguousarray(self.rows.fields[0][where]).tobytes()
+        oids = [Oid(raw[at : at + OID_BYTES]) for at in range(0, len(raw), OID_BYTES)]
+        return Children(oids, lows, keys[where], self.counts()[where])
 
 
 class Reader:
@@ -131,6 +164,20 @@ class Reader:
             return [self._open_inner(entries[0], level)]
         blobs = get_nodes(self._source, [entry.oid for entry in entries])
         return [self._node(*each, level) for each in zip(entries, blobs, strict=True)]
+
+    def read(self, wanted: Children, level: int) -> Span:
+        """The rows of nodes that their parents name, checked as by `open`, but all together."""
+        if len(wanted) > 1:
+            blobs = get_nodes(self._source, wanted.oids)
+            found = [unpack(oid, blob) for oid, blob in zip(wanted.oids, blobs, strict=True)]
+            if found[0]["level"] == level:
+                made = together(found, self._inner if level else self.schema)
+                if made is not None and _as_said(wanted, *made, level):
+                    return Span(wanted.oids, *made)
+        # One alone, or something is wrong: node by node, which says what it is.
+        nodes = self.open(wanted.entries(), level)
+        ends = np.cumsum([len(node.rows) for node in nodes])
+        return Span(wanted.oids, Rows.concat([node.rows for node in nodes]), ends)
 
     def leaves(self, oids: Sequence[Oid]) -> list[Rows]:
         """The rows of leaves known by their oids alone; what their parents say is not checked."""
@@ -162,7 +209,7 @@ class Reader:
         schema = self._inner if node["level"] else self.schema
         if node["schema"] != schema.name:
             raise Corrupt(oid, f"map node of schema {node['schema']!r}, not {schema.name!r}")
-        return node["level"], _columns(oid, node, schema)
+        return node["level"], columns(oid, node, schema, 4 * schema.target)
 
 
 def _checked(node: Node, entry: Entry, level: int) -> Node:
@@ -177,6 +224,15 @@ def _checked(node: Node, entry: Entry, level: int) -> Node:
     return node
 
 
+def _as_said(wanted: Children, rows: Rows, ends: NDArray[np.intp], level: int) -> bool:
+    """Whether nodes with these rows are what their parents say."""
+    starts = np.concatenate(([0], ends[:-1]))
+    counts = np.add.reduceat(counts_of(rows), starts) if level else (ends - starts)
+    low = (rows.keys[starts] > wanted.lows) | (wanted.lows == b"")
+    same = (rows.keys[ends - 1] == wanted.lasts) & (counts == wanted.counts) & low
+    return bool(same.all())
+
+
 def get_nodes(source: NodeSource, oids: Sequence[Oid]) -> list[Blob]:
     """Several nodes, in one call where the source has one for that."""
     get_many = getattr(source, "get_many", None)
@@ -184,67 +240,6 @@ def get_nodes(source: NodeSource, oids: Sequence[Oid]) -> list[Blob]:
         return [source.get(oid, BlobType.MAP) for oid in oids]
     blobs: list[Blob] = get_many(oids)
     return blobs
-
-
-def unpack(oid: Oid, blob: Blob) -> Parts:
-    """The parts of a node, names and types checked, lengths not; raises `Corrupt`."""
-    if blob.type is not BlobType.MAP:
-        raise Corrupt(oid, f"{blob.type.value} where a map node should be")
-    try:
-        node = decode_as(blob.payload, Parts)
-    except BadInput as error:
-        raise Corrupt(oid, f"map node: {error.why}") from None
-    level = node["level"]
-    if not 0 <= level <= MAX_LEVEL:
-        raise Corrupt(oid, f"map node of level {level}")
-    return node
-
-
-def _columns(oid: Oid, node: Parts, schema: Schema) -> Rows:
-    """Rows of a node, once every column has the right length and the keys ascend."""
-    raw: list[bytes] = node["fields"]
-    keys = _keys(oid, node, schema.key_width)
-    widths = schema.widths
-    if [len(each) for each in raw] != [len(keys) * width for width in widths]:
-        raise Corrupt(oid, "fields of a map node of wrong lengths")
-    if len(keys) > 4 * schema.target or not bool((keys[1:] > keys[:-1]).all()):
-        raise Corrupt(oid, "map node with too many keys, or keys out of order")
-    columns = zip(raw, widths, strict=True)
-    fields = [np.frombuffer(each, np.uint8).reshape(-1, width) for each, width in columns]
-    rows = Rows(keys, tuple(fields))
-    if node["level"] and not _sane_counts(rows):
-        raise Corrupt(oid, "map node with impossible row counts")
-    return rows
-
-
-def _sane_counts(rows: Rows) -> bool:
-    counts = counts_of(rows)
-    return bool(len(rows) and counts.min() > 0 and counts.max() < 1 << 48)
-
-
-def _keys(oid: Oid, node: Parts, width: int) -> Keys:
-    raw: bytes = node["keys"]
-    if not width:
-        return _string_keys(oid, raw, node.get("lengths", b""))
-    if len(raw) % width or "lengths" in node:
-        raise Corrupt(oid, f"map node whose keys are not {width} bytes each")
-    return np.frombuffer(raw, f"S{width}")
-
-
-def _string_keys(oid: Oid, raw: bytes, packed: bytes) -> Keys:
-    if len(packed) % 2:
-        raise Corrupt(oid, "map node with half a key length")
-    lengths = np.frombuffer(packed, "<u2").astype(np.intp)
-    if int(lengths.sum()) != len(raw) or b"\0" in raw:
-        raise Corrupt(oid, "map node whose keys are not as long as it says")
-    if not len(lengths):
-        return np.zeros(0, "S1")
-    longest = int(lengths.max())
-    if not int(lengths.min()) or longest > MAX_KEY:
-        raise Corrupt(oid, f"map node with a key not of 1 to {MAX_KEY} bytes")
-    keys = np.zeros(len(lengths), f"S{longest}")
-    key_matrix(keys)[np.arange(longest) < lengths[:, None]] = np.frombuffer(raw, np.uint8)
-    return keys
 
 
 def above(schema: Schema, top: Node) -> Node:

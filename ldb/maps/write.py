@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from ldb.ids import Oid
+from ldb.maps.decode import counts_of
 from ldb.maps.encode import encode_nodes
-from ldb.maps.node import NodeSink, counts_of
+from ldb.maps.node import NodeSink
 from ldb.maps.rows import Root, Rows, Schema, inner_schema
 from ldb.objects.model import BlobType, hash_many
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ldb.errors import BadInput
 from ldb.maps import Changes, Root, Rows, Schema, build, count, edit, empty
-from ldb.maps.node import unpack
+from ldb.maps.decode import unpack
 from tests.maps import strategies as maps
 from tests.maps.memory import (
     DATASET,

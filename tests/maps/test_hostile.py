@@ -15,7 +15,7 @@ import ldb.maps.boundary
 from ldb.errors import Corrupt, NotFound
 from ldb.ids import Oid
 from ldb.maps import Changes, Root, Schema, build, copy_nodes, diff, edit, lookup, nodes, scan
-from ldb.maps.node import unpack
+from ldb.maps.decode import unpack
 from ldb.maps.rows import Keys
 from ldb.objects.codec import decode, encode
 from ldb.objects.model import BlobType

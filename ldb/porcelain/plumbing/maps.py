@@ -14,7 +14,8 @@ from ldb.history import MapRoot, decode_commit
 from ldb.ids import Oid, is_hex
 from ldb.instance import Instance
 from ldb.maps import Difference, Merged, Rows, Schema, count, diff, merge, nodes, scan
-from ldb.maps.node import Reader, unpack
+from ldb.maps.decode import unpack
+from ldb.maps.node import Reader
 from ldb.objects.model import BlobType
 from ldb.porcelain.plumbing.names import rev_parse, shown
 from ldb.porcelain.plumbing.rowtext import key_texts, lines

@@ -21,7 +21,7 @@ from ldb.history import Commit, load_commit
 from ldb.ids import Oid
 from ldb.instance import Instance
 from ldb.maps import nodes
-from ldb.maps.node import unpack
+from ldb.maps.decode import unpack
 from ldb.objects.model import Blob, BlobType
 from ldb.refs.name import SETTINGS
 

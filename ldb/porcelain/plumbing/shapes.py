@@ -102,7 +102,7 @@ def readable(value: Any) -> Any:
 
 
 def _check_node(payload: bytes, where: object) -> None:
-    from ldb.maps.node import MAX_LEVEL, Parts  # numpy: only for map nodes
+    from ldb.maps.decode import MAX_LEVEL, Parts  # numpy: only for map nodes
     from ldb.objects.codec import decode_as
 
     node = decode_as(payload, Parts, where)
