@@ -59,10 +59,19 @@ def empty(sink: NodeSink, schema: Schema) -> Root:
 
 def build(sink: NodeSink, schema: Schema, chunks: Iterable[Rows]) -> Root:
     """Write a map of these rows: chunks ascending by key, each key once; memory is bounded."""
-    tower = Tower(sink, schema)
-    for chunk in ordered(schema, (Changes.upserts(rows) for rows in chunks)):
-        tower.push(chunk.rows)
-    return tower.finish() or empty(sink, schema)
+    upserts = (Changes.upserts(rows) for rows in chunks)
+    return pile(sink, schema, ordered(schema, upserts)) or empty(sink, schema)
+
+
+def pile(sink: NodeSink, schema: Schema, chunks: Iterable[Changes], level: int = 0) -> Root | None:
+    """Make nodes of the rows of a level that has none yet, and the levels above.
+
+    Deletions delete nothing; None where there is nothing but those.
+    """
+    tower = Tower(sink, schema, level)
+    for chunk in chunks:
+        tower.push(chunk.rows.take(~chunk.deleted) if chunk.deleted.any() else chunk.rows)
+    return tower.finish()
 
 
 def ordered(schema: Schema, chunks: Iterable[Changes]) -> Iterable[Changes]:

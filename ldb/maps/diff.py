@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldb.ids import Oid
-from ldb.maps.node import BATCH, Entry, Node, NodeSource, Reader, above
+from ldb.maps.node import BATCH, Children, Node, NodeSource, Reader, above
 from ldb.maps.rows import Keys, Rows, Schema, locate, same_fields
 
 
@@ -79,20 +79,31 @@ class _Side:
 
     def descend(self) -> None:
         """From these nodes to all their children."""
-        self._parents = [node for nodes in self.open() for node in nodes]
-        self._chosen = [np.arange(len(node.rows)) for node in self._parents]
+        found: list[Node] = []
+        for batch in self._batches():
+            found += self._reader.open(batch.entries(), self.level)
+        self._parents = found
+        self._chosen = [np.arange(len(node.rows)) for node in found]
         self.level -= 1
 
-    def open(self) -> Iterator[list[Node]]:
-        """The nodes themselves, some at a time."""
-        entries: list[Entry] = []
+    def rows(self) -> Iterator[Rows]:
+        """The rows of these nodes, which are leaves, those of some nodes at a time."""
+        for batch in self._batches():
+            yield self._reader.read(batch, self.level).rows
+
+    def _batches(self) -> Iterator[Children]:
+        """What their parents say of these nodes."""
+        waiting: list[Children] = []
+        size = 0
         for parent, chosen in zip(self._parents, self._chosen, strict=True):
-            entries += parent.entries(chosen.tolist())
-            while len(entries) >= BATCH:
-                yield self._reader.open(entries[:BATCH], self.level)
-                entries = entries[BATCH:]
-        if entries:
-            yield self._reader.open(entries, self.level)
+            if len(chosen):
+                waiting.append(parent.children(chosen))
+                size += len(chosen)
+            if size >= BATCH:
+                yield Children.concat(waiting)
+                waiting, size = [], 0
+        if waiting:
+            yield Children.concat(waiting)
 
 
 def _drop_common(left: _Side, right: _Side) -> None:
@@ -104,10 +115,7 @@ def _drop_common(left: _Side, right: _Side) -> None:
 
 def _aligned(left: _Side, right: _Side, nothing: Rows) -> Iterator[tuple[Rows, Rows]]:
     """The rows of both sides, in pieces of the same key ranges."""
-    sides = [
-        (Rows.concat([leaf.rows for leaf in leaves]) for leaves in side.open())
-        for side in (left, right)
-    ]
+    sides = [left.rows(), right.rows()]
     waiting: list[Rows | None] = [next(side, None) for side in sides]
     while any(rows is not None for rows in waiting):
         bound = min(bytes(rows.keys[-1]) for rows in waiting if rows is not None)

@@ -9,6 +9,7 @@ changes come, so memory holds a few nodes a level whatever the size of map or ed
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ldb.errors import Corrupt
 from ldb.ids import NO_OID, Oid
 from ldb.maps.boundary import Cutter
-from ldb.maps.build import Tower, empty, only_child, ordered
+from ldb.maps.build import empty, only_child, ordered, pile
 from ldb.maps.decode import MAX_LEVEL
 from ldb.maps.node import (
     BATCH,
@@ -24,6 +25,7 @@ from ldb.maps.node import (
     NodeSink,
     NodeSource,
     Reader,
+    Span,
     above,
 )
 from ldb.maps.rows import Changes, Root, Rows, Schema, locate, parent_rows, same_fields
@@ -44,16 +46,15 @@ def edit(
     reader = Reader(source, schema)
     top = reader.root(root)
     stream: Iterable[Changes] = ordered(schema, changes)
+    if not top.count:
+        return pile(sink, schema, stream) or Root(root, 0)
     for level in range(top.level + 1):
         stream = _Level(reader, sink, top, level).edit(_Feed(stream))
-    tower = Tower(sink, schema, top.level + 1)
-    untouched = True
-    for chunk in stream:
-        untouched = False
-        tower.push(chunk.rows.take(~chunk.deleted))
-    if untouched:
+    first = next(iter(stream), None)
+    if first is None:
         return Root(root, top.count)
-    return tower.finish() or empty(sink, schema)
+    made = pile(sink, schema, chain([first], stream), top.level + 1)
+    return made or empty(sink, schema)
 
 
 class _Feed:
@@ -105,15 +106,16 @@ class _Cursor:
                 return before != self._at
             self._descend()
 
-    def take(self, count: int) -> list[Node]:
-        """The next nodes, up to `count` of those with one parent; none at the end."""
+    def take(self, count: int) -> Span | None:
+        """The next nodes, up to `count` of those with one parent; None at the end."""
         if not self._settle():
-            return []
+            return None
         parent, start = self._path[-1], self._at[-1]
         self._at[-1] = stop = min(start + count, len(parent.rows))
         if len(self._path) == 1:
-            return [self._top]
-        return self._reader.open(parent.entries(range(start, stop)), self._level)
+            top = self._top
+            return Span([top.oid], top.rows, np.array([len(top.rows)]))
+        return self._reader.read(parent.children(slice(start, stop)), self._level)
 
     def touched(self, changes: Changes) -> int:
         """How many of the next nodes, one after another, have changes of this chunk."""
@@ -173,26 +175,26 @@ class _Level:
         while (changes := feed.peek()) is not None or not self._cutter.empty:
             if not self._cutter.empty:
                 nodes = self._cursor.take(1)
-                if not nodes:
-                    break
             elif changes is not None:
                 if self._cursor.seek(bytes(changes.rows.keys[0])):
                     self._alone = False
                 nodes = self._cursor.take(self._cursor.touched(changes))
+            if nodes is None:
+                break
             self._rewrite(nodes, feed)
             if len(self._made) + len(self._gone) >= _SEND:
                 yield from self._send()
         self._finish()
         yield from self._send()
 
-    def _rewrite(self, nodes: list[Node], feed: _Feed) -> None:
+    def _rewrite(self, nodes: Span, feed: _Feed) -> None:
         """Cut these old nodes anew with their changes, unless the changes change nothing."""
-        last = None if self._cursor.at_end() else nodes[-1].last
+        last = None if self._cursor.at_end() else bytes(nodes.rows.keys[-1])
         waiting: list[Rows] = []
         rewriting = not self._cutter.empty
         if rewriting:
             self._replace(nodes)
-        for rows, changed in _merged(Rows.concat([node.rows for node in nodes]), feed, last):
+        for rows, changed in _merged(nodes.rows, feed, last):
             waiting.append(rows)
             if changed and not rewriting:
                 rewriting = True
@@ -204,10 +206,10 @@ class _Level:
         if not rewriting:
             self._alone = False
 
-    def _replace(self, nodes: list[Node]) -> None:
+    def _replace(self, nodes: Span) -> None:
         """These old nodes leave the level (to come back, if they are cut the same again)."""
-        self._gone += [node.last for node in nodes if len(node.rows)]
-        self._known = {node.oid for node in nodes}
+        self._gone += nodes.lasts()
+        self._known = set(nodes.oids)
 
     def _push(self, rows: Rows) -> None:
         for piece, ends in self._cutter.cut(rows):

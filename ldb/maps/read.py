@@ -29,7 +29,7 @@ def scan(
 ) -> Iterator[Rows]:
     """Rows with keys that begin with `prefix` and lie in [start, stop), in key order.
 
-    Chunks hold the rows of up to 64 leaves, and are never empty.
+    Chunks hold the rows of up to 256 leaves, and are never empty.
     """
     reader = Reader(source, schema)
     lower = max(start, prefix)
@@ -44,19 +44,15 @@ def _scan(reader: Reader, node: Node, lower: bytes, upper: bytes | None) -> Iter
             yield node.rows.slice(first, stop)
         return
     stop = min(stop + 1, len(node.rows))  # the child after may begin below `upper`
-    step = 1 if node.level > 1 else BATCH
-    for at in range(first, stop, step):
-        batch = node.entries(range(at, min(at + step, stop)))
-        children = reader.open(batch, node.level - 1)
-        if node.level > 1:
-            yield from _scan(reader, children[0], lower, upper)
-        elif rows := _clipped(reader.schema, children, lower, upper):
-            yield rows
-
-
-def _clipped(schema: Schema, leaves: list[Node], lower: bytes, upper: bytes | None) -> Rows:
-    rows = Rows.concat([leaf.rows for leaf in leaves])
-    return rows.slice(*_range(schema, rows.keys, lower, upper))
+    if node.level > 1:
+        for entry in node.entries(range(first, stop)):
+            yield from _scan(reader, reader.open([entry], node.level - 1)[0], lower, upper)
+        return
+    for at in range(first, stop, BATCH):
+        rows = reader.read(node.children(slice(at, min(at + BATCH, stop))), 0).rows
+        start, end = _range(reader.schema, rows.keys, lower, upper)
+        if start < end:
+            yield rows.slice(start, end)
 
 
 def _range(schema: Schema, keys: Keys, lower: bytes, upper: bytes | None) -> tuple[int, int]:
@@ -117,14 +113,23 @@ def _hits(
     inside = int(at.searchsorted(len(node.rows)))
     at, keys, order = at[:inside], keys[:inside], order[:inside]
     if not node.level:
-        hit = node.rows.keys[at] == keys
-        yield order[hit], node.rows.take(at[hit])
+        yield _equal(node.rows, keys, order)
         return
     starts = np.flatnonzero(np.diff(at, prepend=-1))
-    ends = [*starts[1:].tolist(), len(at)]
+    ends = np.append(starts[1:], len(at))
     step = 1 if node.level > 1 else BATCH
     for first in range(0, len(starts), step):
-        group = starts[first : first + step]
-        children = reader.open(node.entries(at[group].tolist()), node.level - 1)
-        for child, start, end in zip(children, group.tolist(), ends[first:], strict=False):
-            yield from _hits(reader, child, keys[start:end], order[start:end])
+        group = slice(int(starts[first]), int(ends[min(first + step, len(starts)) - 1]))
+        wanted = node.children(at[starts[first : first + step]])
+        if node.level > 1:
+            child = reader.open(wanted.entries(), node.level - 1)[0]
+            yield from _hits(reader, child, keys[group], order[group])
+        else:
+            yield _equal(reader.read(wanted, 0).rows, keys[group], order[group])
+
+
+def _equal(rows: Rows, keys: Keys, order: NDArray[np.intp]) -> tuple[NDArray[np.intp], Rows]:
+    """Sorted keys, none above the last row, that are in these rows."""
+    at = rows.keys.searchsorted(keys)
+    hit = rows.keys[at] == keys
+    return order[hit], rows.take(at[hit])
