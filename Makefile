@@ -16,10 +16,10 @@ PYTEST_ARGS ?=
 # Sizes of the generated data sets; 1M and 10M are worth the wait now and then.
 SIZES ?= 1k 10k 100k
 
-.PHONY: help demo test lint types format docs bench check lowest clean
+.PHONY: help demo test lint types format docs bench bench-scale check lowest clean
 
 help:  ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DEMO)  ## the whole loop on real images, in a folder you keep
 	@$(BIN)/python -m demo.run
@@ -44,6 +44,9 @@ docs: $(RUN)  ## refresh the usage blocks of docs/commands from --help
 
 bench: $(RUN)  ## side-by-side benchmarks, as ratios (SIZES="1k 10k 100k")
 	@$(BIN)/python -m bench $(SIZES) $(BENCH_ARGS)
+
+bench-scale: $(RUN)  ## draws cost against size (SIZES="1k 10k 100k 1M 10M")
+	@$(BIN)/python -m bench.scale $(SIZES) $(BENCH_ARGS)
 
 check: lint types test  ## lint, types and test
 

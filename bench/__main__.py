@@ -8,24 +8,19 @@ do so with `--strict` only, because figures of a busy machine are no proof.
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from bench import report as reporting
 from bench.generate import DataSet, make, parse_size, show_size
 from bench.operations import OPERATIONS
+from bench.places import RESULTS, only_bench, work
 from bench.rounds import Figures, Plan, Result, run_size
 from bench.synthetic import MapFigures, measure_map
 from bench.tool import Absent, Tool
 from bench.tools import TOOLS
 from bench.venvs import installed
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -47,12 +42,6 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split(","))
-
-
-def _work() -> Path:
-    """Data and the tools' state. No part of the path may be hidden: ldb-alpha skips such."""
-    default = Path(tempfile.gettempdir()) / f"ldb-bench-{os.getuid()}"
-    return Path(os.environ.get("BENCH_WORK", default)).resolve()
 
 
 def _caps(options: Sequence[str]) -> dict[str, int]:
@@ -92,7 +81,7 @@ def _run_files(
         if cap and sizes and cap < max(sizes) and cap not in sizes:
             needed.setdefault(cap, set()).add(tool_type)
     for size in sorted(needed):
-        data = make(_work() / "data", size)
+        data = make(work() / "data", size)
         kinds = [t for t in chosen if t in needed[size] and t.name not in absent]
         results += _run_tools(data, kinds, versions, absent, plan)
         data.restore()
@@ -108,7 +97,7 @@ def _run_tools(
 ) -> list[Result]:
     tools = []
     for kind in kinds:
-        tool = kind(data, _work() / "tools" / data.root.parent.name / show_size(data.count))
+        tool = kind(data, work() / "tools" / data.root.parent.name / show_size(data.count))
         try:
             versions[tool.name] = tool.version()
             tools.append(tool)
@@ -145,7 +134,7 @@ def _run_annotations(
     able = Plan(plan.runs, plan.patience, plan.operations & POSSIBLE)
     for size in sizes:
         try:
-            data = make_annotations(_work() / "annotations", size, python)
+            data = make_annotations(work() / "annotations", size, python)
             data.warm()
             results += _run_tools(data, kinds, versions, absent, able)
         except Exception as error:  # noqa: BLE001  the rest of the report is still wanted
@@ -157,7 +146,7 @@ def _run_maps(rows: list[int], runs: int, absent: dict[str, str]) -> list[MapFig
     figures = []
     for count in rows:
         try:
-            figures.append(measure_map(count, _work() / "tools", runs))
+            figures.append(measure_map(count, work() / "tools", runs))
         except Exception as error:  # noqa: BLE001  the rest of the report is still wanted
             absent[f"ldb map of {show_size(count)} rows"] = str(error)
     return figures
@@ -170,14 +159,7 @@ def main(argv: Sequence[str]) -> int:
     if not (sizes or arguments.maps or arguments.annotations):
         sizes = [parse_size(text) for text in ("1k", "10k", "100k")]
     chosen, plan = _chosen(arguments.tools), _plan(arguments)
-    _work().mkdir(parents=True, exist_ok=True)
-    lock = (_work() / "lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"another bench runs in {_work()}; wait, or set BENCH_WORK", file=sys.stderr)
-        return 1
-    with lock:
+    with only_bench():
         return _bench(sizes, chosen, plan, arguments)
 
 
@@ -198,7 +180,7 @@ def _bench(
         synthetic=Figures(synthetic),
     )
     if not arguments.keep:
-        shutil.rmtree(_work() / "tools", ignore_errors=True)
+        shutil.rmtree(work() / "tools", ignore_errors=True)
     print(reporting.text(report))
     print(f"\nsaved: {reporting.save(report, RESULTS)} and .md beside it", file=sys.stderr)
     return int(_failed(report, arguments.strict))

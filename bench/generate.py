@@ -236,6 +236,11 @@ def _is_current(root: Path, count: int) -> bool:
     return bool(stamp["version"] == VERSION and stamp["count"] == count)
 
 
+def exists(home: Path, count: int) -> bool:
+    """Whether the data set is there, whole."""
+    return _is_current(home / show_size(count), count)
+
+
 def make(home: Path, count: int, workers: int = 2) -> DataSet:
     """The data set of `count` pairs under `home`, made when it is not there yet."""
     data = DataSet(home / show_size(count), count)
