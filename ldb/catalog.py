@@ -154,14 +154,14 @@ def decode_record(payload: bytes) -> Record:
 
 def record_view(object_id: bytes, record: Record) -> dict[str, Any]:
     """A record as `--file` expressions see it; times are ISO 8601, UTC."""
-    seen = [_split(each.path) for each in record.paths]
+    seen = [split_path(each.path) for each in record.paths]
     first = record.paths[0] if record.paths else SeenPath("", 0)
     return {
         "id": object_id.hex(),
         "type": record.type,
         "size": record.size,
-        "first_indexed": _iso(record.first_indexed * 1_000_000),
-        "last_indexed": _iso(record.last_indexed * 1_000_000),
+        "first_indexed": iso_time(record.first_indexed * 1_000_000),
+        "last_indexed": iso_time(record.last_indexed * 1_000_000),
         "tags": list(record.tags),
         "annotation_versions": len(record.annotations),
         "alternate_paths": [{"protocol": scheme, "path": path} for scheme, path in seen],
@@ -172,18 +172,19 @@ def record_view(object_id: bytes, record: Record) -> dict[str, Any]:
             "mode": first.mode,
             "uid": first.uid,
             "gid": first.gid,
-            "mtime": _iso(first.mtime),
+            "mtime": iso_time(first.mtime),
         },
     }
 
 
-def _split(uri: str) -> tuple[str, str]:
+def split_path(uri: str) -> tuple[str, str]:
     """Protocol and path; a local path is shown without `file://`."""
     scheme, _, rest = uri.partition("://")
     return (scheme, rest if scheme == "file" else uri)
 
 
-def _iso(nanoseconds: int) -> str:
+def iso_time(nanoseconds: int) -> str:
+    """ISO 8601 in UTC, to the millisecond; empty for a time that no calendar holds."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     try:
         moment = datetime.fromtimestamp(seconds, timezone.utc)

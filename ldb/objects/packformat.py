@@ -60,6 +60,11 @@ def pack_key(name: str) -> str:
     return f"{PACKS}{name}.pack"
 
 
+def columns_key(name: str, kind: BlobType) -> str:
+    """Where the columns of the blobs of a type are of the pack of this name."""
+    return f"{PACKS}{name}.{kind.value}.arrow"
+
+
 def pack_name(key: str) -> str | None:
     """The name in a pack's key; None for any other key."""
     found = _KEY.fullmatch(key)

@@ -78,8 +78,8 @@ class Places:
         """Rows whose blob lies in a pack."""
         return self.numbers < np.uint32(LIMIT)
 
-    def by_pack(self) -> Iterator[tuple[int, PackReader, int, int]]:
-        """Every pack of the table: its place, itself, and its numbers [first, stop)."""
+    def by_pack(self) -> Iterator[tuple[PackReader, int, int]]:
+        """Every pack of the table and its numbers [first, stop)."""
         bounds: Sequence[int] = self.table.bases
         for at, pack in enumerate(self.table.packs):
-            yield at, pack, bounds[at], bounds[at + 1]
+            yield pack, bounds[at], bounds[at + 1]

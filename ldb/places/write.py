@@ -13,7 +13,7 @@ import numpy as np
 
 from ldb.errors import LdbError
 from ldb.maps import Schema
-from ldb.maps.node import unpack
+from ldb.maps.decode import unpack
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.oidtable import as_oids
 from ldb.objects.packformat import pack_name

@@ -20,7 +20,7 @@ from ldb.objects.codec import decode, encode
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 from ldb.porcelain.place import Place
-from ldb.query.selection import scan_records
+from ldb.query.scanning import scan_records
 from ldb.refs.name import INDEX, parse_version
 from ldb.storage.location import shown
 

@@ -19,7 +19,8 @@ from ldb.porcelain.edits import index_edits, read_edits
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import Known, Selection, drafted_rows, select
 from ldb.progress import SILENT, Progress
-from ldb.query.selection import FilterSpec, Selected
+from ldb.query.selected import Selected
+from ldb.query.selection import FilterSpec
 from ldb.workspace import Workspace
 
 CHUNK = 65536

@@ -12,7 +12,8 @@ from ldb.instantiate import instantiate as write_out
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import select
 from ldb.progress import SILENT, Progress
-from ldb.query.selection import FilterSpec, Selected
+from ldb.query.selected import Selected
+from ldb.query.selection import FilterSpec
 
 
 @dataclass(frozen=True, slots=True)

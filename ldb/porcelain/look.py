@@ -7,33 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from itertools import repeat
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ldb.catalog import Catalog, Record, fill, key_bytes, record_view
+from ldb.columns.model import Column
 from ldb.ids import NO_OID, ObjectId, Oid
+from ldb.objects.columnfiles import ColumnFiles
+from ldb.places.model import NO_BLOB
+from ldb.query.asking import FEW
 from ldb.query.filters import Projector
 from ldb.query.parse import parse
+from ldb.query.recordview import is_usual
+from ldb.query.rowcolumns import record_places, row_column
 from ldb.query.rowwise import compile_query
-from ldb.query.selection import (
-    FilterSpec,
-    KnownKeys,
-    Selected,
-    failure_line,
-    scan_annotations,
-    scan_records,
-)
+from ldb.query.scanning import KnownKeys, failure_line, scan_annotations, scan_records
+from ldb.query.selected import Selected
+from ldb.query.selection import FilterSpec
 from ldb.storage.location import shown
 
 PIECE = 200_000
-"""Rows held at a time: each piece reads the blocks of the packs anew."""
+"""Rows held at a time."""
+KEPT = 4_000_000
+"""Rows whose columns are kept from piece to piece; beyond them each piece opens them anew."""
 
 ShowKind = Literal["query", "jquery", "file"]
 
 
-@dataclass(frozen=True, slots=True)
-class ListRow:
+class ListRow(NamedTuple):  # a dataclass takes three times as long to make
     """One data object as `list` shows it."""
 
     id: ObjectId
@@ -54,19 +58,72 @@ class Summary:
     annotated: int
 
 
-def summary(rows: Selected) -> Summary:
+def summary(catalog: Catalog, rows: Selected) -> Summary:
     """How many objects there are, and how many have an annotation."""
-    return Summary(len(rows), int(rows.annotations.any(axis=1).sum()))
+    without = rows.places(catalog.instance.objects).numbers == NO_BLOB
+    return Summary(len(rows), len(rows) - int(without.sum()))
 
 
 def list_rows(catalog: Catalog, rows: Selected) -> Iterator[ListRow]:
     """Every row, in the order of the selection."""
+    files = ColumnFiles(keep=KEPT)
     for piece in _pieces(rows):
-        records: list[Record | None] = fill(scan_records(catalog, piece.ids), len(piece))
-        notes = piece.annotations.tobytes()
-        for at, (raw, record) in enumerate(zip(key_bytes(piece.ids), records)):
-            note = notes[at * 32 : at * 32 + 32]
-            yield _list_row(raw, record, None if note == NO_OID else Oid(note))
+        yield from _listed(catalog, piece, files) if len(piece) > FEW else _read(catalog, piece)
+
+
+def _listed(catalog: Catalog, rows: Selected, files: ColumnFiles) -> Iterator[ListRow]:
+    """Rows out of columns; those that columns know too little of are read one by one."""
+    where = record_places(catalog, rows)
+    found = row_column(files, where.places)
+    plain = _plain(found.column, where.same[found.rows])
+    left = np.setdiff1d(np.arange(len(rows)), found.rows[plain])
+    read = dict(zip(left.tolist(), _read(catalog, rows.take(left)))) if len(left) else {}
+    listed = _out_of(found.column.take(plain)) if len(left) < len(rows) else iter(())
+    notes = rows.annotations.tobytes()
+    for at, raw in enumerate(key_bytes(rows.ids)):
+        if at in read:
+            yield read[at]
+            continue
+        path, size, type_, tags = next(listed)
+        note = notes[at * 32 : at * 32 + 32]
+        if note == NO_OID:
+            yield ListRow(ObjectId(raw), None, 0, path, size, type_, tags)
+        else:
+            yield ListRow(ObjectId(raw), Oid(note), 1, path, size, type_, tags)
+
+
+def _plain(records: Column, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Records that columns say all of: those with one annotation at most, the row's own."""
+    fields = records.fields
+    if not records.size or not is_usual(records):
+        return np.zeros(records.size, np.bool_)
+    plain: NDArray[np.bool_] = same & (fields["annotations"].lengths <= 1)
+    return plain
+
+
+def _out_of(records: Column) -> Iterator[tuple[str, int, str, tuple[str, ...]]]:
+    """First path, size, type and tags of records."""
+    fields = records.fields
+    paths = fields["paths"]
+    there = paths.lengths > 0
+    first = np.full(records.size, "", object)
+    if there.any():
+        first[there] = paths.items.fields["path"].take(paths.offsets[:-1][there]).texts()
+    tags = fields["tags"].values() if fields["tags"].items.size else repeat([])
+    return (
+        (shown(path), size, type_, tuple(own))
+        for path, size, type_, own in zip(
+            first.tolist(), fields["size"].ints.tolist(), fields["type"].texts(), tags
+        )
+    )
+
+
+def _read(catalog: Catalog, piece: Selected) -> Iterator[ListRow]:
+    records: list[Record | None] = fill(scan_records(catalog, piece.ids), len(piece))
+    notes = piece.annotations.tobytes()
+    for at, (raw, record) in enumerate(zip(key_bytes(piece.ids), records)):
+        note = notes[at * 32 : at * 32 + 32]
+        yield _list_row(raw, record, None if note == NO_OID else Oid(note))
 
 
 def _list_row(raw: bytes, record: Record | None, note: Oid | None) -> ListRow:

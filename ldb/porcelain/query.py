@@ -14,7 +14,8 @@ from ldb.porcelain.look import LACKING, Show, projector_of
 from ldb.query.filters import Filter
 from ldb.query.parse import parse
 from ldb.query.rowwise import compile_query
-from ldb.query.selection import FilterSpec, KnownKeys, failure_line
+from ldb.query.scanning import KnownKeys, failure_line
+from ldb.query.selection import FilterSpec
 from ldb.storage.listing import walk
 from ldb.storage.location import local_path, to_uri
 from ldb.storage.reading import read_bytes

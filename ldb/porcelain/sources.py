@@ -15,18 +15,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import Catalog, as_keys, key_bytes
+from ldb.catalog import Catalog, as_keys, key_bytes, objects_schema
 from ldb.dataset import dataset_schema
 from ldb.errors import BadInput, Conflict, NotFound
-from ldb.history import SourceUsed, Version, dataset_root, resolve
-from ldb.ids import Oid
-from ldb.maps import Rows, lookup, scan
+from ldb.history import MapRoot, SourceUsed, Version, dataset_root, resolve
+from ldb.maps import lookup
 from ldb.objects.store import ObjectStore
 from ldb.porcelain.paths import path_ids
 from ldb.porcelain.place import Place
 from ldb.porcelain.written import written_files
 from ldb.progress import SILENT, Progress
-from ldb.query.selection import FilterSpec, Selected, Warnings, apply_filters, scan_records
+from ldb.query.scanning import scan_records
+from ldb.query.selected import MapRows, Selected
+from ldb.query.selection import FilterSpec, Warnings, apply_filters
 from ldb.refs.name import INDEX, dataset_ref, parse_version
 from ldb.storage.location import is_glob, is_local, local_path, to_uri
 from ldb.workspace import Workspace, load_state, open_store
@@ -115,22 +116,17 @@ def _default(place: Place, default: Default) -> list[str]:
 
 def version_rows(place: Place, version: Version) -> Selected:
     """All rows of a version of a dataset, or of the index."""
-    instance, width = place.instance, place.instance.id_bytes
+    instance = place.instance
     if version.ref == INDEX:
-        chunks = Catalog(instance, version).rows()
-        return Selected.concat([_of_objects(each) for each in chunks], width)
-    return map_rows(place, instance.objects, dataset_root(version).root)
+        schema, at = objects_schema(instance), version.commit.maps["objects"]
+    else:
+        schema, at = dataset_schema(instance), dataset_root(version)
+    return Selected.of_map(MapRows(instance.objects, schema, at.root, at.count))
 
 
-def map_rows(place: Place, store: ObjectStore, root: Oid) -> Selected:
+def map_rows(place: Place, store: ObjectStore, at: MapRoot) -> Selected:
     """All rows of a dataset map in `store`."""
-    chunks = scan(store, dataset_schema(place.instance), root)
-    return Selected.concat([Selected.of(each) for each in chunks], place.instance.id_bytes)
-
-
-def _of_objects(rows: Rows) -> Selected:
-    annotations = rows.fields[1]
-    return Selected(rows.keys, annotations, np.zeros_like(annotations))
+    return Selected.of_map(MapRows(store, dataset_schema(place.instance), at.root, at.count))
 
 
 def _workspace_rows(place: Place, text: str) -> Selected:
@@ -143,12 +139,12 @@ def _workspace_rows(place: Place, text: str) -> Selected:
             f"one of {state.instance_url}",
             "commit it there, then index the same data here",
         )
-    return map_rows(place, open_store(folder, place.instance), state.root.root)
+    return map_rows(place, open_store(folder, place.instance), state.root)
 
 
 def draft_rows(place: Place, workspace: Workspace) -> Selected:
     """All rows of a workspace's draft."""
-    return map_rows(place, workspace.store, workspace.state.root.root)
+    return map_rows(place, workspace.store, workspace.state.root)
 
 
 def _by_ids(place: Place, catalog: Catalog, texts: Sequence[str]) -> Selected:
@@ -232,7 +228,7 @@ def id_rows(catalog: Catalog, ids: Collection[bytes]) -> Selected:
 def united(catalog: Catalog, parts: Sequence[Selected]) -> Selected:
     """All parts as one, sorted by id, each object once, with its latest annotation."""
     rows = Selected.concat(parts, catalog.instance.id_bytes)
-    if len(rows) < 2 or _ascending(rows.ids):
+    if rows.ascending or len(rows) < 2 or _ascending(rows.ids):
         return rows
     rows = rows.take(np.argsort(rows.ids, kind="stable"))
     again = np.concatenate([[False], rows.ids[1:] == rows.ids[:-1]])

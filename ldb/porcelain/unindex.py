@@ -24,7 +24,8 @@ from ldb.history import (
 from ldb.maps import Changes, edit, lookup
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import select
-from ldb.query.selection import FilterSpec, scan_records
+from ldb.query.scanning import scan_records
+from ldb.query.selection import FilterSpec
 from ldb.refs.name import INDEX, RefKind
 
 

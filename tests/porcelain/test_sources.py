@@ -27,7 +27,8 @@ from ldb.porcelain.paths import fits, parts_of
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import Known, read_sources, select, united
 from ldb.porcelain.stage import stage
-from ldb.query.selection import FilterSpec, Selected
+from ldb.query.selected import Selected
+from ldb.query.selection import FilterSpec
 from ldb.refs.name import INDEX, parse_version
 
 FILES = ["a", "b", "sub/a2", "sub/deep/c", "other/a3"]

@@ -45,7 +45,7 @@ def command(
     chosen = select(place, sources, filters, default="staged", seed=seed, progress=out.progress())
     warn(out, chosen.warnings)
     if short:
-        numbers = summary(chosen.rows)
+        numbers = summary(chosen.catalog, chosen.rows)
         if out.as_json:
             out.json({"objects": numbers.objects, "annotated": numbers.annotated})
         else:

@@ -1,0 +1,85 @@
+"""The column files beside packs: opened, or made again where one is missing.
+
+A column file has a row for each blob of one type of its pack, in the order of the pack. It
+is derived, so a damaged one is as good as none. Format: docs/formats/columns.md.
+"""
+
+from __future__ import annotations
+
+from ldb.backends.base import Backend, Buffer
+from ldb.columns.model import Column
+from ldb.columns.read import open_columns
+from ldb.columns.shred import Shredder
+from ldb.columns.write import encode_columns
+from ldb.errors import Corrupt, LdbError, NotFound
+from ldb.objects.model import BlobType
+from ldb.objects.packformat import columns_key, pack_name
+from ldb.objects.packread import PackReader
+
+FEWEST_ROWS = 256
+"""Packs with fewer blobs of a type than this have no columns: row by row is as quick."""
+
+
+class ColumnFiles:
+    """Columns of the packs of a store, and how much of them was read."""
+
+    def __init__(self, keep: int = 0) -> None:
+        self._keep = keep
+        """How many blobs' columns are kept open, with what was read of them."""
+        self._kept: dict[str, Column] = {}
+        self.bytes_read = 0
+        self.opened = 0
+        self.rows = 0
+        """Blobs in the packs whose columns were opened."""
+        self.made = 0
+        """Packs whose columns were missing and have been made anew."""
+
+    def column(self, pack: PackReader, kind: BlobType, count: int) -> Column | None:
+        """The `count` blobs of a type in a pack, column-wise; None: read them row by row."""
+        if count < FEWEST_ROWS:
+            return None
+        key = columns_key(pack_name(pack.key) or "", kind)
+        if key in self._kept:
+            return self._kept[key]
+        found = self._found(pack, kind, key)
+        if found is None or found.size != count:
+            return None
+        if self.rows + count <= self._keep:
+            self._kept[key] = found
+        self.opened += 1
+        self.rows += count
+        return found
+
+    def _found(self, pack: PackReader, kind: BlobType, key: str) -> Column | None:
+        try:
+            return self._open(pack.backend, key)
+        except Corrupt:
+            return None
+        except NotFound:
+            pass
+        column = shred_pack(pack, kind)
+        self.made += 1
+        try:
+            pack.backend.create(key, encode_columns(column), unconditional=True)
+        except LdbError:  # a disk that is full or read-only: the next one makes them again
+            pass
+        return column
+
+    def _open(self, backend: Backend, key: str) -> Column:
+        size = next((each.size for each in backend.list(key) if each.key == key), None)
+        if size is None:
+            raise NotFound("column file", key)
+
+        def read(start: int, stop: int) -> Buffer:
+            self.bytes_read += stop - start
+            return backend.read(key, start, stop)
+
+        return open_columns(read, size, key)
+
+
+def shred_pack(pack: PackReader, kind: BlobType) -> Column:
+    """Columns of the blobs of one type of a pack, made from the pack; raises `Corrupt`."""
+    shredder = Shredder()
+    for block in pack.read_blocks(each for each in pack.blocks() if each.type is kind):
+        shredder.add(block.all())
+    return shredder.finish()

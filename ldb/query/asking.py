@@ -1,0 +1,239 @@
+"""Asking rows a question: column-wise as far as that goes, row by row for what is left.
+
+Few rows go row by row at once. For more, the blobs are tested pack by pack; what columns
+could not decide is read and evaluated by the closures, which are the definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldb.catalog import Catalog, Record, key_bytes, record_view
+from ldb.columns.model import Column, Mask
+from ldb.objects.columnfiles import ColumnFiles
+from ldb.places.model import NO_BLOB, Places
+from ldb.progress import Progress
+from ldb.query.blobwise import Rows, test_blobs
+from ldb.query.columnar.outcome import Status, Step, Tested
+from ldb.query.columnar.program import Program, compile_columns
+from ldb.query.filters import Filter
+from ldb.query.recordview import view_of
+from ldb.query.rowcolumns import record_places
+from ldb.query.rowwise import Query
+from ldb.query.scanning import KnownKeys, Names, failure_line, scan_annotations, scan_records
+from ldb.query.selected import Selected
+
+FEW = 1000
+"""Up to this many rows are read one by one: opening columns would take longer."""
+
+LOOKED_AT = KnownKeys.ENOUGH
+"""Annotations read for their keys, when a query finds nothing."""
+
+Missing = Literal["skip", "null"]
+
+
+@dataclass(slots=True)
+class FilterTrace:
+    """How one filter was evaluated, for people who wonder."""
+
+    kind: str
+    text: str
+    rows_in: int
+    rows_out: int = 0
+    seconds: float = 0.0
+    by_row: int = 0
+    """Rows whose annotation or record was read and looked at by itself."""
+    why: str = ""
+    """Why they were."""
+    blobs: int = 0
+    """Annotations or records that lie in packs which were tested column-wise."""
+    packs: int = 0
+    bytes_read: int = 0
+    """Bytes of column files."""
+    made: int = 0
+    """Column files that were missing and have been made."""
+    steps: list[Step] = field(default_factory=list)
+    """The parts of the expression, and how each went."""
+
+
+class Asker:
+    """Questions to rows of one index; what fails is told in `messages`."""
+
+    def __init__(self, catalog: Catalog, messages: list[str], progress: Progress) -> None:
+        self.catalog = catalog
+        self.messages = messages
+        self.progress = progress
+        self.trace = FilterTrace("", "", 0)
+
+    def annotations(self, query: Query, missing: Missing, rows: Selected) -> Mask:
+        """Which rows' annotations a query is true of; no annotation is null."""
+        filter_ = Filter(query)
+        keys = KnownKeys()
+        option = "--query" if missing == "skip" else "--jquery"
+        self.progress.start(option, len(rows))
+        if len(rows) <= FEW:
+            tested = _undecided(len(rows))
+            self.trace.why = "so few rows are read one by one"
+        else:
+            program = compile_columns(query, missing)
+            places = rows.places(self.catalog.instance.objects)
+            tested = self._test(places, lambda column, _: program.test(column), program)
+            self._without_annotation(filter_, missing, places, tested)
+        left = np.flatnonzero(tested.status == Status.REDO)
+        self.progress.advance(len(rows) - len(left))
+        mask = tested.mask
+        mask[left] = self._one_by_one(filter_, missing, rows, left, keys)
+        self._tell_failures(filter_, option, rows, tested)
+        if not mask.any():
+            self._see(keys, rows)
+            self.messages += keys.unknown(query.expression)
+        return mask
+
+    def _one_by_one(
+        self,
+        filter_: Filter,
+        missing: Missing,
+        rows: Selected,
+        left: NDArray[np.intp],
+        keys: KnownKeys,
+    ) -> Mask:
+        mask = np.zeros(len(left), np.bool_)
+        if not len(left):
+            return mask
+        some = rows if len(left) == len(rows) else rows.take(left)
+        self.trace.by_row += len(left)
+        instance = self.catalog.instance
+        for positions, values in scan_annotations(instance, some.annotations):
+            self.progress.advance(len(values))
+            if missing == "skip" and not some.annotations[positions[0]].any():
+                continue  # an object without an annotation lacks every key there is
+            mask[positions] = filter_.matches_many(values, Names(some.ids, positions))
+            keys.see(values)
+        return mask
+
+    def _without_annotation(
+        self, filter_: Filter, missing: Missing, places: Places, tested: Tested
+    ) -> None:
+        """Rows without an annotation: null is the same for all of them."""
+        none = places.numbers == NO_BLOB
+        if missing == "skip":
+            tested.status[none] = Status.LACKS
+        elif none.any():
+            before = filter_.failures
+            holds = filter_.matches(None)
+            failed = filter_.failures > before
+            filter_.failures, filter_.first_failure = before, None
+            tested.mask[none] = holds
+            tested.status[none] = Status.FAILED if failed else Status.OK
+
+    def _tell_failures(self, filter_: Filter, option: str, rows: Selected, tested: Tested) -> None:
+        """The one warning; the first row that failed column-wise is asked again for its words."""
+        failed = np.flatnonzero(tested.status == Status.FAILED)
+        if len(failed):
+            filter_.first_failure = None
+            others = filter_.failures
+            first = rows.take(failed[:1])
+            for positions, values in scan_annotations(self.catalog.instance, first.annotations):
+                filter_.matches_many(values, Names(first.ids, positions))
+            filter_.failures = others + len(failed)
+        if line := failure_line(option, filter_):
+            self.messages.append(line)
+
+    def _see(self, keys: KnownKeys, rows: Selected) -> None:
+        """Look at some annotations' keys, to tell a misspelt one by."""
+        some = rows.take(np.arange(min(len(rows), LOOKED_AT)))
+        for _, values in scan_annotations(self.catalog.instance, some.annotations):
+            keys.see(values)
+
+    def file(self, query: Query, rows: Selected) -> Mask:
+        """Which rows' records a `--file` query is true of."""
+        filter_ = Filter(query)
+        program = compile_columns(query, "null")
+
+        def test(column: Column, of_blob: Rows) -> Tested:
+            view = view_of(column, lambda: rows.ids[of_blob()])
+            return _undecided(column.size) if view is None else program.test(view)
+
+        def by_row(
+            some: Selected, positions: NDArray[np.int64], records: list[Record]
+        ) -> list[bool]:
+            names = key_bytes(some.ids[positions])
+            views = [record_view(name, record) for name, record in zip(names, records)]
+            return filter_.matches_many(views, Names(some.ids, positions))
+
+        self.progress.start("--file", len(rows))
+        mask, tested = self._of_records(rows, test, by_row, program)
+        failed = np.flatnonzero(tested.status == Status.FAILED)
+        if len(failed):
+            others, filter_.first_failure = filter_.failures, None
+            first = rows.take(failed[:1])
+            for positions, records in scan_records(self.catalog, first.ids):
+                by_row(first, positions, records)
+            filter_.failures = others + len(failed)
+        if line := failure_line("--file", filter_):
+            self.messages.append(line)
+        return mask
+
+    def records(
+        self,
+        test: Callable[[Column], Mask | None],
+        by_row: Callable[[Record], bool],
+        rows: Selected,
+    ) -> Mask:
+        """Which rows' records pass a test that comes in both ways."""
+
+        def column_test(column: Column, of_blob: Rows) -> Tested:
+            found = test(column)
+            if found is None:
+                return _undecided(column.size)
+            return Tested(found, np.zeros(column.size, np.uint8))
+
+        self.progress.start(f"--{self.trace.kind}", len(rows))
+        mask, _ = self._of_records(
+            rows, column_test, lambda some, positions, records: [by_row(each) for each in records]
+        )
+        return mask
+
+    def _of_records(
+        self,
+        rows: Selected,
+        test: Callable[[Column, Rows], Tested],
+        by_row: Callable[[Selected, NDArray[np.int64], list[Record]], list[bool]],
+        program: Program | None = None,
+    ) -> tuple[Mask, Tested]:
+        if len(rows) <= FEW:
+            tested = _undecided(len(rows))
+            self.trace.why = "so few rows are read one by one"
+        else:
+            tested = self._test(record_places(self.catalog, rows).places, test, program)
+        left = np.flatnonzero(tested.status == Status.REDO)
+        self.progress.advance(len(rows) - len(left))
+        mask = tested.mask
+        if len(left):
+            some = rows if len(left) == len(rows) else rows.take(left)
+            self.trace.by_row += len(left)
+            for positions, records in scan_records(self.catalog, some.ids):
+                mask[left[positions]] = by_row(some, positions, records)
+                self.progress.advance(len(records))
+        return mask, tested
+
+    def _test(
+        self, places: Places, test: Callable[[Column, Rows], Tested], program: Program | None
+    ) -> Tested:
+        files = ColumnFiles()
+        tested = test_blobs(files, places, test)
+        trace = self.trace
+        trace.packs, trace.blobs = files.opened, files.rows
+        trace.bytes_read, trace.made = files.bytes_read, files.made
+        trace.steps = list(program.plan) if program else []
+        trace.why = "their pack has no columns, or columns cannot tell"
+        return tested
+
+
+def _undecided(size: int) -> Tested:
+    return Tested(np.zeros(size, np.bool_), np.full(size, Status.REDO, np.uint8))
