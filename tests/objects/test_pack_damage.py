@@ -38,7 +38,7 @@ SMALL = [
 
 
 def store_of(data: bytes, key: str) -> ObjectStore:
-    return ObjectStore(reader_of(data, key)._backend)
+    return ObjectStore(reader_of(data, key).backend)
 
 
 def read_all(store: ObjectStore) -> list[Corrupt]:
@@ -91,7 +91,7 @@ def test_a_pack_cut_after_it_was_listed() -> None:
 
 def test_a_damaged_pack_does_not_hide_sound_copies() -> None:
     pack, other = packed(SMALL), packed([*SMALL, *blobs(20)])
-    store = ObjectStore(stored(pack)._backend)
+    store = ObjectStore(stored(pack).backend)
     bad = bytearray(other.data)
     bad[9:-100] = bytes(len(bad) - 109)
     store.backend.create(other.key, bytes(bad))
