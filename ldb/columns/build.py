@@ -139,8 +139,10 @@ def concat(columns: Sequence[Column]) -> Column:
 def _joined_codes(columns: Sequence[Column]) -> Any:
     shift, parts = 0, []
     for each in columns:
-        parts.append(each.codes.astype(np.int64) + shift)
-        shift += len(each.words)
+        # Where there is no text every code is 0, which must stay a code of some word.
+        count = len(each.words)
+        parts.append(each.codes.astype(np.int64) + (shift if count else 0))
+        shift += count
     return np.concatenate(parts)
 
 

@@ -1,0 +1,283 @@
+"""Random expressions on random documents, and what must agree of the two evaluators.
+
+Plain `random`, so that a case costs little; keys and literals are few, so that they meet.
+Documents of a case are mostly alike, as annotations are, with a stranger among them.
+"""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any, Literal
+
+import numpy as np
+
+from ldb.columns.build import from_values
+from ldb.errors import BadInput
+from ldb.query import compile_query, parse, truthy
+from ldb.query.columnar import Status, compile_columns
+from ldb.query.rowwise import FAILURES
+
+Missing = Literal["skip", "null"]
+
+KEYS = ("a", "b", "c", "n")
+TEXTS = ("", "a", "b", "ab", "1", "2.5", "é", "\0", "\ud800", "\U0001f600", "cat", " 7 ", "_")
+INTS = (0, 1, 2, 3, -1, -2, 7, 127, 128, -129)
+LARGE = (
+    (1 << 53) + 1, 1 << 53, -(1 << 53) - 1, (1 << 63) - 1, -(1 << 63), 1 << 62, 10**9
+)  # fmt: skip
+BEYOND = (1 << 63, -(1 << 63) - 1, 10**25)
+FLOATS = (0.0, -0.0, 1.0, 0.5, -2.5, 2.0, 1e300, 9007199254740992.0, 9007199254740994.0, 1e19, 0.1)
+FAILED, LACKS = "failed", "lacks"
+
+
+class Maker:
+    """Draws documents and expressions."""
+
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        self.pick = rng.choice
+        self.chance = rng.random
+
+    # --- documents
+
+    def scalar(self) -> Any:
+        draw = self.chance()
+        if draw < 0.25:
+            return self.pick(INTS)
+        if draw < 0.45:
+            return self.pick(FLOATS)
+        if draw < 0.7:
+            return self.pick(TEXTS)
+        if draw < 0.8:
+            return None
+        if draw < 0.95:
+            return self.chance() < 0.5
+        return self.pick(LARGE) if self.chance() < 0.8 else self.pick(BEYOND)
+
+    def any(self, depth: int = 2) -> Any:
+        draw = self.chance()
+        if depth == 0 or draw < 0.5:
+            return self.scalar()
+        if draw < 0.75:
+            return [self.any(depth - 1) for _ in range(self.rng.randrange(4))]
+        keys = [key for key in KEYS if self.chance() < 0.4]
+        return {key: self.any(depth - 1) for key in keys}
+
+    def shape(self, depth: int = 3) -> Any:
+        """What documents of a case have in common: a function of no arguments draws one."""
+        draw = self.chance()
+        if depth == 0 or draw < 0.45:
+            pool: tuple[Any, ...] = self.pick(
+                (INTS, INTS[:3], FLOATS, FLOATS, TEXTS, TEXTS[:4], (True, False), INTS + FLOATS)
+            )
+            return lambda: self.pick(pool)
+        if draw < 0.7:
+            item, most = self.shape(depth - 1), self.pick((1, 3, 3, 4))
+            return lambda: [item() for _ in range(self.rng.randrange(most + 1))]
+        if draw < 0.95:
+            below = [(key, self.shape(depth - 1), self.pick((0, 0, 0.3))) for key in KEYS]
+            below = [each for each in below if self.chance() < 0.7]
+            return lambda: {
+                key: draw() for key, draw, lacks in below if not lacks or self.chance() >= lacks
+            }
+        return lambda: self.any(depth)
+
+    def documents(self) -> list[Any]:
+        count = self.pick((0, 1, 2, 3, 5, 8))
+        shape = self.shape() if self.chance() < 0.3 else self._annotation()
+        odd = self.pick((0.0, 0.0, 0.2))
+        return [self.any() if odd and self.chance() < odd else shape() for _ in range(count)]
+
+    def _annotation(self) -> Any:
+        """Boxes in `a`, anything in `b`, a text in `c`, numbers in `n`."""
+        box = {"b": self.shape(1), "c": self.shape(0), "n": self.shape(2)}
+        other = self.shape(2)
+        texts = self.pick((TEXTS[:4], TEXTS))
+        numbers = self.pick((INTS, FLOATS, INTS + FLOATS, LARGE))
+        lacks = self.pick((0.0, 0.0, 0.15))
+
+        def cut(value: dict[str, Any]) -> dict[str, Any]:
+            if not lacks:
+                return value
+            return {key: each for key, each in value.items() if self.chance() >= lacks}
+
+        def draw() -> Any:
+            boxes = [
+                cut({key: each() for key, each in box.items()})
+                for _ in range(self.rng.randrange(4))
+            ]
+            some = [self.pick(numbers) for _ in range(self.rng.randrange(4))]
+            return cut({"a": boxes, "b": other(), "c": self.pick(texts), "n": some})
+
+        return draw
+
+    # --- expressions
+
+    def literal(self) -> str:
+        draw = self.chance()
+        if draw < 0.4:
+            return f"'{self.pick(('', 'a', 'b', 'ab', 'cat', '1', 'é'))}'"
+        value = self.scalar() if draw < 0.9 else self.any(1)
+        return "`" + json.dumps(value).replace("`", "\\`") + "`"
+
+    def path(self) -> str:
+        return self.pick(PATHS)
+
+    def expression(self, depth: int = 3) -> str:
+        draw = self.chance()
+        if depth == 0 or draw < 0.1:
+            return self.path() if self.chance() < 0.75 else self.literal()
+        inner = depth - 1
+        if draw < 0.3:
+            return self._path(inner)
+        if draw < 0.5:
+            return self._comparison(inner)
+        if draw < 0.65:
+            return self._logic(inner)
+        return self._call(inner)
+
+    def _path(self, depth: int) -> str:
+        head = self.path() if self.chance() < 0.7 else f"({self.expression(depth)})"
+        return head + "".join(self._tail(depth) for _ in range(self.pick((1, 1, 2, 3))))
+
+    def _tail(self, depth: int) -> str:
+        draw = self.rng.randrange(10)
+        if draw < 2:
+            return f".{self.pick(KEYS)}"
+        if draw == 2:
+            return self.pick(("[*]", "[]"))
+        if draw == 3:
+            return ".*"
+        if draw == 4:
+            return f"[{self.rng.randrange(-3, 3)}]"
+        if draw == 5:
+            bounds = [self.pick(("", "", "0", "1", "-1", "2", "-2", "-5")) for _ in range(2)]
+            return f"[{bounds[0]}:{bounds[1]}{self.pick(('', ':-1', ':2', ':-2'))}]"
+        if draw < 8:
+            return f"[?{self.expression(depth)}]"
+        if draw == 8:
+            return f".[{self.expression(depth)}, {self.expression(depth)}]"
+        keys = self.rng.sample(("z", *KEYS), 2)
+        return f".{{{keys[0]}: {self.expression(depth)}, {keys[1]}: {self.expression(depth)}}}"
+
+    def _comparison(self, depth: int) -> str:
+        sign = self.pick(("==", "!=", "<", "<=", ">", ">="))
+        left = self.path() if self.chance() < 0.6 else f"({self.expression(depth)})"
+        draw = self.chance()
+        right = (
+            self.literal()
+            if draw < 0.5
+            else self.path()
+            if draw < 0.8
+            else f"({self.expression(depth)})"
+        )
+        return f"{right} {sign} {left}" if self.chance() < 0.2 else f"{left} {sign} {right}"
+
+    def _logic(self, depth: int) -> str:
+        draw = self.chance()
+        if draw < 0.2:
+            return f"!({self.expression(depth)})"
+        joint = self.pick((" || ", " && ", " | "))
+        count = self.pick((2, 2, 3))
+        return joint.join(f"({self.expression(depth)})" for _ in range(count))
+
+    def _call(self, depth: int) -> str:
+        draw = self.chance()
+
+        def one() -> str:
+            return self.path() if self.chance() < 0.6 else self.expression(depth)
+
+        if draw < 0.4:
+            return f"{self.pick(OF_ONE)}({one()})"
+        if draw < 0.6:
+            other = self.literal() if self.chance() < 0.6 else one()
+            return f"{self.pick(OF_TWO)}({one()}, {other})"
+        if draw < 0.7:
+            pattern = self.pick(("'a'", "'^c.t$'", "'.*'", "'[0-9]'"))
+            return f"{self.pick(('regex', 'regex_match'))}({one()}, {pattern})"
+        if draw < 0.8:
+            return f"{self.pick(BY)}({one()}, &{self.expression(depth)})"
+        if draw < 0.86:
+            return f"map(&{self.expression(depth)}, {one()})"
+        keys = self.pick(("'a'", "'a.b'", "'b.c'", "'c'", "'n'"))
+        if draw < 0.91:
+            return f"has_keys({one()}, {keys})"
+        if draw < 0.96:
+            default = f", {self.pick((self.literal(), one()))}" if self.chance() < 0.6 else ""
+            return f"get({one()}, {keys}{default})"
+        return f"not_null({one()}, {one()}, {self.literal()})"
+
+
+PATHS = (
+    "a", "b", "c", "n", "a", "b", "c", "n", "@", "a[*].b", "a[*].c", "a[].n[]", "a[?b]", "*",
+    "a[*].n[0]", "n[0]", "a[0].b", "b.a", "b.b", "a[0]", "a.b", "n[*]", "n[:2]", "a[?c == 'a']",
+    "a[*].n", "b.a.n", "@.c",
+)  # fmt: skip
+OF_ONE = (
+    "abs", "ceil", "floor", "neg", "keys", "values", "length", "max", "min", "avg", "sum", "sort",
+    "reverse", "unique", "to_array", "to_number", "to_string", "type", "not_null", "length",
+)  # fmt: skip
+OF_TWO = (
+    "contains", "ends_with", "starts_with", "join", "merge", "add", "sub", "mul", "div", "prod",
+    "dotproduct", "contains_any", "contains_all", "contains", "add", "mul", "not_null", "div",
+)  # fmt: skip
+BY = ("sort_by", "max_by", "min_by")
+
+
+def sorted_keys(value: Any) -> Any:
+    """As decoded from a payload: the keys of objects in order."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [sorted_keys(each) for each in value]
+    return value
+
+
+def by_rows(run: Any, value: Any) -> tuple[str, Any]:
+    try:
+        return "ok", run(value)
+    except KeyError:
+        return LACKS, None
+    except FAILURES:
+        return FAILED, None
+
+
+def exact(value: Any) -> str:
+    """Text that differs for 1, 1.0, true, -0.0 and for another order of keys."""
+    return json.dumps(value)
+
+
+def disagreement(text: str, documents: list[Any], missing: Missing) -> tuple[str | None, int]:
+    """What the evaluators say differently (None if nothing), and how many they left to rows."""
+    try:
+        query = compile_query(parse(text), missing)
+    except BadInput:
+        return None, 0
+    column = from_values(documents)
+    program = compile_columns(query, missing)
+    outcome, tested = program.run(column), program.test(column)
+    values = outcome.values.take(np.flatnonzero(outcome.status == Status.OK)).values()[::-1]
+    names = {Status.OK: "ok", Status.LACKS: LACKS, Status.FAILED: FAILED}
+    for at, document in enumerate(documents):
+        status = Status(int(outcome.status[at]))
+        got = values.pop() if status is Status.OK else None
+        wanted = by_rows(query.run, document)
+        if status is not Status.REDO and (names[status], exact(got)) != (
+            wanted[0],
+            exact(wanted[1]),
+        ):
+            return f"run: {document!r}: {status.name} {got!r}, wanted {wanted!r}", 0
+        status, mask = Status(int(tested.status[at])), bool(tested.mask[at])
+        truth = wanted[0] == "ok" and truthy(wanted[1])
+        if status is not Status.REDO and (names[status], mask) != (wanted[0], truth):
+            return f"test: {document!r}: {status.name} {mask}, wanted {wanted!r}", 0
+    return None, int((outcome.status == Status.REDO).sum())
+
+
+def draw(rng: Random) -> tuple[str, list[Any], Missing]:
+    """A case."""
+    maker = Maker(rng)
+    documents = [sorted_keys(each) for each in maker.documents()]
+    depth = rng.choice((1, 2, 2, 3))
+    return maker.expression(depth), documents, rng.choice(("skip", "null"))
