@@ -124,8 +124,7 @@ def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
     """Bring every node that the commit needs into the instance, in one pack."""
     kept = [each.result.root for each in draft.operations if each.result]
     with instance.objects.writer() as writer:
-        for oid in dict.fromkeys((root.root, *kept)):
-            copy_nodes(draft.store, writer, oid, instance.objects.contains)
+        copy_nodes(draft.store, writer, (root.root, *kept), instance.objects.contains)
 
 
 def count_changes(differences: Iterator[Difference]) -> DiffCounts:

@@ -6,7 +6,7 @@ has a node, it has everything below it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from ldb.ids import OID_BYTES, Oid
 from ldb.maps.decode import Parts, unpack
 from ldb.maps.node import BATCH, NodeSink, NodeSource, get_nodes
 from ldb.objects.model import BlobType
+
+LEAVES = 16384
+"""Leaves copied at a time: of two million rows."""
 
 Oids = NDArray[np.uint8]
 """A column of oids, shape (n, 32)."""
@@ -36,7 +39,7 @@ def nodes(source: NodeSource, root: Oid, seen: set[Oid] | None = None) -> Iterat
         yield oid
         if level == 0:
             continue
-        _, found, children = _read(source, [oid], level)[0]
+        _, found, children = _read(source, oid, level)
         if found:
             waiting += [(child, found - 1) for child in reversed(_oids(children))]
 
@@ -51,49 +54,81 @@ def new_nodes(source: NodeSource, root: Oid, known_roots: Iterable[Oid]) -> Iter
 
 
 def copy_nodes(
-    source: NodeSource, sink: NodeSink, root: Oid, stop: Callable[[Oids], NDArray[np.bool_]]
+    source: NodeSource,
+    sink: NodeSink,
+    roots: Iterable[Oid],
+    stop: Callable[[Oids], NDArray[np.bool_]],
 ) -> int:
-    """Copy a map's nodes, children first, leaving out each that `stop` says is there already.
+    """Copy the nodes of maps, children first, leaving out each that `stop` says is there already.
 
     `stop` gets a column of oids and answers with a mask; what is below a node that is
     there is not looked at. Returns how many nodes were copied.
     """
-    top = np.frombuffer(root, np.uint8).reshape(1, OID_BYTES)
-    return _copy(source, sink, top, None, stop, set())
+    copying = _Copying(source, sink, stop)
+    for root in roots:
+        copying.nodes(np.frombuffer(root, np.uint8).reshape(1, OID_BYTES), None)
+    copying.flush()
+    return copying.copied
 
 
-def _copy(
-    source: NodeSource,
-    sink: NodeSink,
-    oids: Oids,
-    level: int | None,
-    stop: Callable[[Oids], NDArray[np.bool_]],
-    done: set[Oid],
-) -> int:
-    """Copy these nodes of one level and all below them."""
-    wanted = [oid for oid in _oids(oids[~stop(oids)]) if oid not in done]
-    copied = 0
-    step = BATCH if level == 0 else 1
-    for at in range(0, len(wanted), step):
-        group = wanted[at : at + step]
-        for oid, (payload, found, children) in zip(group, _read(source, group, level), strict=True):
+class _Copying:
+    """Walks down to the leaves, which it copies by the thousand, then what is above them."""
+
+    def __init__(
+        self, source: NodeSource, sink: NodeSink, stop: Callable[[Oids], NDArray[np.bool_]]
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._stop = stop
+        self._seen: set[Oid] = set()
+        self._leaves: list[Oid] = []
+        self._above: list[tuple[Oid, bytes]] = []
+        """Nodes above the leaves that wait for these, children first."""
+        self.copied = 0
+
+    def nodes(self, oids: Oids, level: int | None) -> None:
+        """Copy these nodes of one level and all below them; later, the last of them."""
+        wanted = [oid for oid in _oids(oids[~self._stop(oids)]) if oid not in self._seen]
+        self._seen.update(wanted)
+        if level == 0:
+            self._leaves += wanted
+            return
+        for oid in wanted:
+            payload, found, children = _read(self._source, oid, level)
             if found:
-                copied += _copy(source, sink, children, found - 1, stop, done)
-            sink.add(BlobType.MAP, payload, oid)
-            done.add(oid)
-            copied += 1
-    return copied
+                self.nodes(children, found - 1)
+            self._above.append((oid, payload))
+            if len(self._leaves) >= LEAVES:
+                self.flush()
+
+    def flush(self) -> None:
+        """Copy what waits."""
+        _copy_leaves(self._source, self._sink, self._leaves)
+        for oid, payload in self._above:
+            self._sink.add(BlobType.MAP, payload, oid)
+        self.copied += len(self._leaves) + len(self._above)
+        self._leaves, self._above = [], []
 
 
-def _read(source: NodeSource, oids: list[Oid], level: int | None) -> list[tuple[bytes, int, Oids]]:
-    """Payload, level and children of nodes, which must be of this level if one is given."""
-    read = []
-    for oid, blob in zip(oids, get_nodes(source, oids), strict=True):
-        node = unpack(oid, blob)
-        if level is not None and node["level"] != level:
-            raise Corrupt(oid, f"map node of level {node['level']} where its parent has {level}")
-        read.append((blob.payload, node["level"], _children(oid, node)))
-    return read
+def _copy_leaves(source: NodeSource, sink: NodeSink, oids: Sequence[Oid]) -> None:
+    """Copy leaves, block by block where both are stores of packs."""
+    copy = getattr(sink, "copy", None)
+    if oids and copy is not None and hasattr(source, "groups"):
+        copy(source, np.frombuffer(b"".join(oids), np.uint8).reshape(-1, OID_BYTES))
+        return
+    for at in range(0, len(oids), BATCH):
+        group = oids[at : at + BATCH]
+        for oid, blob in zip(group, get_nodes(source, group), strict=True):
+            sink.add(BlobType.MAP, blob.payload, oid)
+
+
+def _read(source: NodeSource, oid: Oid, level: int | None) -> tuple[bytes, int, Oids]:
+    """Payload, level and children of a node, which must be of this level if one is given."""
+    blob = source.get(oid, BlobType.MAP)
+    node = unpack(oid, blob)
+    if level is not None and node["level"] != level:
+        raise Corrupt(oid, f"map node of level {node['level']} where its parent has {level}")
+    return blob.payload, node["level"], _children(oid, node)
 
 
 def _children(oid: Oid, node: Parts) -> Oids:

@@ -7,9 +7,9 @@ docs/formats/pack.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ldb.backends.base import Backend
 from ldb.errors import BadInput
@@ -17,6 +17,12 @@ from ldb.ids import Oid
 from ldb.objects.model import Blob, BlobType, hash_many, oid_of
 from ldb.objects.pack import Pack, PackWriter
 from ldb.objects.packformat import PACK_BYTES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ldb.objects.bulk import Group
 
 WAITING_BLOBS = 4096
 WAITING_BYTES = 4 * 1024 * 1024
@@ -27,8 +33,13 @@ class _Store(Protocol):
     backend: Backend
 
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob: ...
+    def get_many(self, oids: Sequence[Oid]) -> list[Blob]: ...
     def packed(self, oids: Sequence[Oid]) -> list[bool]: ...
     def adopt(self, pack: Pack) -> None: ...
+
+
+class _Source(Protocol):
+    def groups(self, oids: NDArray[np.uint8]) -> Iterator[Group]: ...
 
 
 class BatchWriter:
@@ -83,6 +94,23 @@ class BatchWriter:
         if len(waiting) >= WAITING_BLOBS or self._waiting_bytes >= WAITING_BYTES:
             self._settle()
 
+    def copy(self, source: _Source, oids: NDArray[np.uint8]) -> None:
+        """Add blobs of another store, those that lie in one block of it together.
+
+        Blocks that are wanted whole come over as they are, once every blob in them is proven.
+        """
+        names = [Oid(row.tobytes()) for row in oids]
+        known = self._store.packed(names)
+        for group in source.groups(oids):
+            positions = group.positions.tolist()
+            named, block = [names[at] for at in positions], group.whole
+            if block and not any(known[at] or self._own(names[at]) for at in positions):
+                self._pack.add_block(group.type, named, block.frame, block.raw, block.crc)
+                if self._pack.full:
+                    self._settle()
+            else:
+                self._wait(group.type, named, group.payloads)
+
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob:
         """Any blob of the store, or one added here a moment ago; errors as the store's."""
         blob = self._own(oid)
@@ -100,7 +128,9 @@ class BatchWriter:
 
     def get_many(self, oids: Sequence[Oid]) -> list[Blob]:
         """The same for several."""
-        return [self.get(oid) for oid in oids]
+        own = [self._own(oid) for oid in oids]
+        others = iter(self._store.get_many([oid for oid, blob in zip(oids, own) if blob is None]))
+        return [next(others) if blob is None else blob for blob in own]
 
     def flush(self) -> None:
         """Publish everything added so far: durable on return."""

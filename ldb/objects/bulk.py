@@ -41,12 +41,24 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A block as it is in a pack."""
+
+    frame: memoryview
+    raw: int
+    """Bytes once decompressed."""
+    crc: int
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Blobs read from one block: `payloads[i]` is the blob of `oids[positions[i]]`."""
 
     type: BlobType
     positions: Positions
     payloads: list[bytes]
+    whole: Stored | None = None
+    """The block itself, where these are all of its blobs, in their order."""
 
 
 def locate(packs: Sequence[PackReader], oids: Oids) -> Located:
@@ -101,10 +113,13 @@ def _read_pack(
     starts = [0, *cuts.tolist()]
     stops = [*cuts.tolist(), len(numbers)]
     wanted = [reader.block(max(number, 0)) for number in numbers[starts].tolist()]
-    for block, start, stop in zip(reader.read_blocks(wanted), starts, stops):
-        places = (ordinals[start:stop] - block.block.first).tolist()
+    for (found, frame), start, stop in zip(reader.read_stored(wanted), starts, stops):
+        block = found.block
+        places = (ordinals[start:stop] - block.first).tolist()
         where = positions[start:stop]
-        yield Group(block.block.type, where, _verified(reader, block, places, oids[where]))
+        payloads = _verified(reader, found, places, oids[where])
+        whole = Stored(frame, block.raw, block.crc) if places == [*range(block.count)] else None
+        yield Group(block.type, where, payloads, whole)
 
 
 def _verified(reader: PackReader, found: Payloads, places: list[int], oids: Oids) -> list[bytes]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from struct import pack as pack_struct
 from struct import unpack_from
 
@@ -103,11 +105,28 @@ class PackWriter:
     ) -> list[Oid]:
         """Add blobs of one type, in order; their oids."""
         named = hash_many(kind, payloads) if oids is None else list(oids)
-        places, take, block = self._places, self._take, self._open[kind]
-        for oid, payload in zip(named, payloads, strict=True):
-            if oid not in places:
-                block = take(block, oid, payload)
+        fresh = dict(zip(named, payloads, strict=True))
+        if not self._places.keys().isdisjoint(fresh):
+            fresh = {oid: fresh[oid] for oid in fresh if oid not in self._places}
+        self._fill(kind, list(fresh), list(fresh.values()))
         return named
+
+    def _fill(self, kind: BlobType, oids: list[Oid], payloads: list[bytes]) -> None:
+        """Put new blobs into blocks, as many at once as leave the block open."""
+        ends = list(accumulate([len(payload) + 4 for payload in payloads]))
+        block = self._open[kind]
+        start = before = 0
+        while start < len(ends):
+            full = bisect_left(ends, before + block.target - block.raw, start)
+            if full > start:
+                block.oids += oids[start:full]
+                block.payloads += payloads[start:full]
+                block.raw += ends[full - 1] - before
+                self._places.update(dict.fromkeys(oids[start:full], block))
+            if full < len(ends):
+                block = self._take(block, oids[full], payloads[full])
+                before = ends[full]
+            start = full + 1
 
     def _take(self, block: _Block, oid: Oid, payload: bytes) -> _Block:
         """Put a new blob into a block; the block to go on with."""
@@ -121,6 +140,16 @@ class PackWriter:
         block.payloads.append(payload)
         block.raw += length
         return self._write(block) if block.raw >= block.target else block
+
+    def add_block(self, kind: BlobType, oids: list[Oid], frame: Buffer, raw: int, crc: int) -> None:
+        """Add a block as another pack has it, of blobs that this one has none of yet.
+
+        The caller has checked it: `raw` bytes once decompressed, CRC-32 and every blob.
+        """
+        block = _Block(kind, 0, oids, raw=raw, offset=len(self._file), stored=len(frame), crc=crc)
+        self._file += frame
+        self._written.append(block)
+        self._places.update(dict.fromkeys(oids, block))
 
     def get(self, oid: Oid) -> Blob | None:
         """A blob added before; None where it is not in this pack."""

@@ -290,13 +290,18 @@ class PackReader:
 
     def read_blocks(self, wanted: Iterable[Block]) -> Iterator[Payloads]:
         """The same for many blocks in file order, neighbours fetched together."""
+        return (payloads for payloads, _ in self.read_stored(wanted))
+
+    def read_stored(self, wanted: Iterable[Block]) -> Iterator[tuple[Payloads, memoryview]]:
+        """The same, each with its frame as it is stored, which has passed its checksum."""
         for batch in _batches(wanted):
             runs = _runs(batch)
             ranges = [Range(self.key, run[0].offset, run[-1].stop) for run in runs]
             for run, data in zip(runs, self.backend.read_many(ranges)):
                 base, view = run[0].offset, memoryview(data)
                 for block in run:
-                    yield self._unpack(block, view[block.offset - base : block.stop - base])
+                    stored = view[block.offset - base : block.stop - base]
+                    yield self._unpack(block, stored), stored
 
     def _unpack(self, block: Block, stored: Buffer) -> Payloads:
         where = f"block {block.number} at byte {block.offset}"

@@ -106,7 +106,7 @@ class ObjectStore:
         from ldb.objects.oidtable import as_oids
 
         blobs: list[Blob | None] = [None] * len(oids)
-        for group in self._groups(as_oids(b"".join(oids))):
+        for group in self.groups(as_oids(b"".join(oids))):
             for position, payload in zip(group.positions.tolist(), group.payloads):
                 blobs[position] = Blob(group.type, payload)
         return [blob for blob in blobs if blob is not None]
@@ -120,11 +120,32 @@ class ObjectStore:
         located before the first is read, so `NotFound` comes first; `BadInput` where a
         blob is of another kind.
         """
-        for group in self._groups(oids):
+        for group in self.groups(oids):
             if group.type is not kind:
                 wrong = oids[group.positions[0]].tobytes().hex()
                 raise BadInput(wrong, f"is of type {group.type.value}, not {kind.value}")
             yield group.positions, group.payloads
+
+    def groups(self, oids: NDArray[np.uint8]) -> Iterator[Group]:
+        """Blobs of any kinds, as they lie together; errors as for `get`."""
+        from ldb.objects.bulk import Group, among, locate, read_groups
+
+        for attempt in range(2):
+            packs = self.all_packs()
+            at = locate(packs, oids)
+            rest = at.missing
+            for layer in self._layers():
+                rest = rest[~among(oids[rest], layer._loose_oids())] if len(rest) else rest
+            if not len(rest):
+                break
+            if not attempt:
+                self.refresh()
+        if len(rest):
+            raise self._missing(oids[rest[0]].tobytes(), at.damaged)
+        yield from read_groups(packs, oids, at)
+        for position in at.missing:
+            blob = self._found(Oid(oids[position].tobytes()))
+            yield Group(blob.type, position.reshape(1), [blob.payload])
 
     def contains(self, oids: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which of an (n, 32) array of oids are here or in the fallback, as last listed."""
@@ -306,23 +327,3 @@ class ObjectStore:
         if damaged and not found:
             raise damaged[0]
         return found
-
-    def _groups(self, oids: NDArray[np.uint8]) -> Iterator[Group]:
-        from ldb.objects.bulk import Group, among, locate, read_groups
-
-        for attempt in range(2):
-            packs = self.all_packs()
-            at = locate(packs, oids)
-            rest = at.missing
-            for layer in self._layers():
-                rest = rest[~among(oids[rest], layer._loose_oids())] if len(rest) else rest
-            if not len(rest):
-                break
-            if not attempt:
-                self.refresh()
-        if len(rest):
-            raise self._missing(oids[rest[0]].tobytes(), at.damaged)
-        yield from read_groups(packs, oids, at)
-        for position in at.missing:
-            blob = self._found(Oid(oids[position].tobytes()))
-            yield Group(blob.type, position.reshape(1), [blob.payload])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ldb.backends.memory import MemoryBackend
+from ldb.errors import Corrupt
 from ldb.ids import Oid
-from ldb.maps import Changes, Schema, build, copy_nodes, edit, new_nodes, nodes
+from ldb.maps import Changes, Root, Rows, Schema, build, copy_nodes, edit, new_nodes, nodes, scan
 from ldb.objects.model import BlobType
+from ldb.objects.store import ObjectStore
 from tests.maps import strategies as maps
 from tests.maps.memory import DATASET, BatchNodes, Nodes, built, table_of
 from tests.maps.test_edit import numbered
@@ -37,10 +41,10 @@ def test_a_copy_is_whole_and_children_come_first(data: st.DataObject, schema: Sc
     table = data.draw(maps.tables(schema, 200))
     source, target = BatchNodes(), Target()
     root = built(source, schema, table)
-    assert copy_nodes(source, target, root.oid, target.contains) == len(source.blobs)
+    assert copy_nodes(source, target, [root.oid], target.contains) == len(source.blobs)
     assert target.blobs == source.blobs
     assert target.added == len(source.blobs)
-    assert copy_nodes(source, target, root.oid, target.contains) == 0
+    assert copy_nodes(source, target, [root.oid], target.contains) == 0
 
 
 def test_a_copy_stops_where_the_target_has_the_node() -> None:
@@ -52,7 +56,7 @@ def test_a_copy_stops_where_the_target_has_the_node() -> None:
     few = Changes.upserts(numbered(DATASET, range(100, 30_000, 10_000), b"w"))
     new = edit(added, added, DATASET, old.oid, [few])
     added.read = 0
-    assert copy_nodes(added, target, new.oid, target.contains) == added.added
+    assert copy_nodes(added, target, [new.oid], target.contains) == added.added
     assert added.read == added.added
     assert table_of(target, DATASET, new) == table_of(added, DATASET, new)
 
@@ -78,3 +82,76 @@ def test_leaves_are_listed_without_being_read() -> None:
     store.read = 0
     assert len(list(nodes(store, root.oid))) == len(store.blobs)
     assert store.read < len(store.blobs) / 20
+
+
+def stored(backend: MemoryBackend, rows: Rows) -> tuple[ObjectStore, Root]:
+    """A map in packs of a store."""
+    store = ObjectStore(backend)
+    with store.writer(max_bytes=200_000) as writer:
+        return store, build(writer, DATASET, [rows])
+
+
+def whole(store: ObjectStore, root: Root) -> list[Rows]:
+    return list(scan(store, DATASET, root.oid))
+
+
+def test_a_copy_from_store_to_store_takes_blocks_as_they_are() -> None:
+    source, root = stored(MemoryBackend(), numbered(DATASET, range(30_000)))
+    target = ObjectStore(MemoryBackend())
+    with target.writer() as writer:
+        assert copy_nodes(source, writer, [root.oid, root.oid], target.contains) == len(
+            [*nodes(source, root.oid)]
+        )
+    again = ObjectStore(target.backend)
+    assert sorted(again.oids()) == sorted(nodes(source, root.oid))
+    assert Rows.concat(whole(again, root)).keys.tolist() == (
+        Rows.concat(whole(source, root)).keys.tolist()
+    )
+    frames = {
+        bytes(frame) for pack in source.packs() for _, frame in pack.read_stored(pack.blocks())
+    }
+    taken = [bytes(frame) for pack in again.packs() for _, frame in pack.read_stored(pack.blocks())]
+    assert sum(frame in frames for frame in taken) > len(taken) * 3 // 4
+
+
+def test_a_copy_from_store_to_store_leaves_out_what_is_there() -> None:
+    backend = MemoryBackend()
+    source, root = stored(backend, numbered(DATASET, range(30_000)))
+    few = Changes.upserts(numbered(DATASET, range(100, 30_000, 3_000), b"w"))
+    with source.writer() as writer:
+        new = edit(source, writer, DATASET, root.oid, [few])
+    target = ObjectStore(MemoryBackend())
+    with target.writer() as writer:
+        copy_nodes(source, writer, [new.oid], target.contains)
+    assert sorted(target.oids()) == sorted(nodes(source, new.oid))
+    with target.writer() as writer:
+        copied = copy_nodes(source, writer, [root.oid], target.contains)
+    assert copied == len([*new_nodes(source, root.oid, [new.oid])])
+    assert [*nodes(target, root.oid)] == [*nodes(source, root.oid)]
+    assert len([*target.oids()]) == len({*nodes(source, root.oid), *nodes(source, new.oid)})
+
+
+def test_a_writer_copies_nothing_twice() -> None:
+    source, root = stored(MemoryBackend(), numbered(DATASET, range(5_000)))
+    target = ObjectStore(MemoryBackend())
+    oids = np.frombuffer(b"".join(nodes(source, root.oid)), np.uint8).reshape(-1, 32)
+    with target.writer() as writer:
+        writer.copy(source, oids[:20])
+        writer.copy(source, oids)
+        writer.copy(source, oids)
+    assert sum(len(pack) for pack in target.packs()) == len(oids)
+
+
+def test_a_damaged_block_is_not_copied() -> None:
+    backend = MemoryBackend()
+    source, root = stored(backend, numbered(DATASET, range(5_000)))
+    pack = source.packs()[0]
+    data = bytearray(bytes(backend.read(pack.key)))
+    data[pack.block(1).offset + 50] ^= 1
+    backend.delete([pack.key])
+    backend.create(pack.key, bytes(data))
+    target = ObjectStore(MemoryBackend())
+    fresh = ObjectStore(backend)
+    with pytest.raises(Corrupt), target.writer() as writer:
+        copy_nodes(fresh, writer, [root.oid], target.contains)
+    assert not target.packs()

@@ -250,7 +250,7 @@ def test_overlapping_children_are_refused() -> None:
 def test_walking_and_copying_refuse_them_too(change: Callable[[Parts], None]) -> None:
     store, root = spoil_root(change)
     with pytest.raises(Corrupt):
-        copy_nodes(store, Nodes(), root, lambda oids: np.zeros(len(oids), np.bool_))
+        copy_nodes(store, Nodes(), [root], lambda oids: np.zeros(len(oids), np.bool_))
     with pytest.raises(Corrupt):
         list(nodes(store, root))
 

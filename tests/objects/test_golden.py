@@ -69,7 +69,7 @@ def test_the_golden_pack_is_read() -> None:
     pack = reader_of(tiny(), pack_key(TINY))
     assert verify(pack) == []
     assert [Blob(entry.type, entry.payload) for entry in entries(pack)] == [CAT, DOG, EMPTY]
-    store = ObjectStore(pack._backend)
+    store = ObjectStore(pack.backend)
     assert store.get_many([EMPTY.oid, CAT.oid, DOG.oid]) == [EMPTY, CAT, DOG]
 
 
