@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA, record_payload
+from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA
 from ldb.errors import BadInput
 from ldb.ids import NO_OID
-from ldb.indexing.scan import FolderJobs, Job, Kind
+from ldb.indexing.jobs import FolderJobs, Kind
+from ldb.indexing.records import Records, kept_mtime
 from ldb.objects.batch import BatchWriter
-from ldb.objects.codec import annotation_payload
+from ldb.objects.codec import annotation_payload, annotation_payloads
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.location import LOCAL
-from ldb.storage.reading import hash_file, hash_settled, read_bytes, read_settled, settled_mtime
+from ldb.storage.reading import HASHES, hash_file, read_bytes, read_settled, settled_mtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,45 +63,53 @@ class BatchResult:
     problems: list[Problem]
 
 
-class _Row(NamedTuple):
-    """A row of `paths`; `content` is a place in `_payloads` until the annotation has its oid."""
-
-    key: bytes
-    content: bytes | int
-    size: int
-    mtime: int
-    kind: int
+_DATA, _ANNOTATION, _KNOWN_DATA = map(int, (Kind.DATA, Kind.ANNOTATION, Kind.KNOWN_DATA))
 
 
-class _Object(NamedTuple):
-    """A data object met in this batch."""
+class _Note(NamedTuple):
+    """An annotation file that was read."""
 
-    id: bytes
-    row: int
-    state: os.stat_result | None
-    """None: the file was not read, only its annotation is new."""
-    note: int
-    """Place in `_payloads` of the annotation read in this batch, or -1."""
-    annotation_oid: bytes
-    """Oid of one read in an earlier run, or empty."""
-    uri: str
+    place: int
+    """In the batch's payloads."""
+    state: os.stat_result
 
 
-_Note = tuple[int, os.stat_result]
-"""Place in `_payloads`, and the state of the file."""
+@dataclass(slots=True)
+class _Rows:
+    """Rows of `paths` of one kind; lists of one length."""
+
+    at: list[int]
+    """Position among the batch's jobs."""
+    contents: list[bytes]
+    """Data object ids."""
+    places: list[int]
+    """Places of annotations in the batch's payloads, -1 for a data file without one."""
+    states: list[os.stat_result]
+    mtimes: list[int]
 
 
-@dataclass(frozen=True, slots=True)
+def _no_rows() -> _Rows:
+    return _Rows([], [], [], [], [])
+
+
 class Reader:
-    """Settings of a run; `read` does one batch."""
+    """Settings of a run, and what may be kept from batch to batch; `read` does one."""
 
-    writer: BatchWriter
-    algorithm: str
-    id_bytes: int
-    run_time: int
-    """Milliseconds since 1970: when the run started."""
-    tags: tuple[str, ...]
-    strict: bool
+    def __init__(
+        self,
+        writer: BatchWriter,
+        algorithm: str,
+        id_bytes: int,
+        run_time: int,
+        tags: tuple[str, ...],
+        strict: bool,
+    ) -> None:
+        """`run_time`: milliseconds since 1970, when the run started."""
+        self.writer = writer
+        self.algorithm = algorithm
+        self.id_bytes = id_bytes
+        self.strict = strict
+        self.records = Records(run_time, tags)
 
     def read(self, batch: list[FolderJobs]) -> BatchResult:
         """Do one batch of jobs, given in key order."""
@@ -110,147 +120,175 @@ class Reader:
 
 
 class _Batch:
+    """One batch: jobs are numbered through its folders, and rows put in order at the end."""
+
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._now = time.time_ns()
-        self._rows: list[_Row] = []
-        self._objects: list[_Object] = []
-        self._problems: list[Problem] = []
+        self._keys: list[bytes] = []
+        """One a job."""
+        self._notes = _no_rows()
+        self._data = _no_rows()
+        self._uris: list[str] = []
+        """One for each row of `_data`."""
+        self._gone: list[int] = []
+        self._known: list[tuple[int, bytes, int]] = []
+        """Known data files whose annotation is new: position, id, place in `_payloads`."""
+        self._old_notes: dict[int, bytes] = {}
+        """Row of `_data` → oid of its annotation, read in an earlier run."""
         self._payloads: list[bytes] = []
-        self._notes: dict[bytes, _Note | None] = {}
-        """Annotation path → where it is; None where it is bad."""
-        self._prefix = self._folder = b""
-        self._uri = ""
+        self._problems: list[Problem] = []
 
     def do_folder(self, work: FolderJobs) -> None:
         """Jobs of one folder; annotations are read first, so that data files find them."""
-        self._prefix = work.prefix
-        uri = work.prefix[: -len(FOLDER_END)] + b"/"
-        self._folder = uri[len(LOCAL) :]
-        self._uri = uri.decode()
-        for job in work.jobs:
-            if job.kind is Kind.ANNOTATION:
-                self._load(job.name)
-        for job in work.jobs:
-            kind = job.kind
-            if kind is Kind.DATA:
-                self._data(job)
-            elif kind is Kind.ANNOTATION:
-                self._annotation_row(job.name)
-            elif kind is Kind.KNOWN_DATA:
-                note = self._load(job.annotation)
-                if note is not None:
-                    self._objects.append(_Object(job.content, -1, None, note[0], b"", ""))
+        start = len(self._keys)
+        prefix = work.prefix
+        self._keys += [prefix + name for name in work.names]
+        uri = prefix[: -len(FOLDER_END)] + b"/"
+        folder = uri[len(LOCAL) :]
+        loaded = self._load(folder, work)
+        chosen = []
+        for at, kind in enumerate(work.kinds):
+            if kind == _DATA:
+                if not (self._reader.strict and work.notes[at] and not loaded[work.notes[at]]):
+                    chosen.append(at)
+            elif kind == _ANNOTATION:
+                self._add_note(start + at, loaded[work.names[at]])
+            elif kind == _KNOWN_DATA:
+                if note := loaded[work.notes[at]]:
+                    self._known.append((start + at, work.contents[at], note.place))
             else:
-                self._rows.append(_Row(work.prefix + job.name, NO_OID, 0, 0, 0))
+                self._gone.append(start + at)
+        self._read_data(folder, uri.decode(), work, chosen, start, loaded)
 
-    def _load(self, name: bytes) -> _Note | None:
-        """An annotation, read and encoded once a batch."""
-        path = self._folder + name
-        if path in self._notes:
-            return self._notes[path]
-        loaded = None
-        try:
-            raw, state = read_settled(path, self._now) or read_bytes(path, MAX_PAYLOAD)
-            self._payloads.append(annotation_payload(raw, "annotation"))
-            loaded = (len(self._payloads) - 1, state)
-        except BadInput as error:
-            self._problems.append(Problem(os.fsdecode(path), error.why))
-        except OSError as error:
-            self._problems.append(_unread(path, error))
-        self._notes[path] = loaded
+    def _load(self, folder: bytes, work: FolderJobs) -> dict[bytes, _Note | None]:
+        """Every annotation that the jobs of a folder name, None where it is bad."""
+        wanted = [name for name, kind in zip(work.names, work.kinds) if kind == _ANNOTATION]
+        # Of a data file at a cut between batches the annotation may be the other's job.
+        names = list(dict.fromkeys([*wanted, *filter(None, work.notes)]))
+        found = list(read_settled(folder, names, self._now))
+        payloads = annotation_payloads([each[0] if each else b"" for each in found])
+        loaded: dict[bytes, _Note | None] = {}
+        place = len(self._payloads)
+        for name, payload, each in zip(names, payloads, found):
+            state = each and each[1]
+            if payload is None or state is None:
+                again = self._load_slowly(folder + name)
+                if again is None:
+                    loaded[name] = None
+                    continue
+                payload, state = again
+            self._payloads.append(payload)
+            loaded[name] = _Note(place, state)
+            place += 1
         return loaded
 
-    def _annotation_row(self, name: bytes) -> None:
-        loaded = self._notes[self._folder + name]
-        if loaded is None:
-            # No row: the next run reads and reports it again.
-            self._rows.append(_Row(self._prefix + name, NO_OID, 0, 0, 0))
-            return
-        place, state = loaded
-        mtime = settled_mtime(state.st_mtime_ns, self._now)
-        key = self._prefix + name
-        self._rows.append(_Row(key, place, state.st_size, mtime, KIND_ANNOTATION))
-
-    def _data(self, job: Job) -> None:
-        place = -1
-        if job.annotation:
-            note = self._load(job.annotation)
-            if note is not None:
-                place = note[0]
-            elif self._reader.strict:
-                return
-        path = self._folder + job.name
-        algorithm = self._reader.algorithm
+    def _load_slowly(self, path: bytes) -> tuple[bytes, os.stat_result] | None:
+        """A large, unsettled or bad annotation file; the latter is reported."""
         try:
-            found = hash_settled(path, self._now, algorithm)
-            digest, state = found or hash_file(path, algorithm)
+            raw, state = read_bytes(path, MAX_PAYLOAD)
+            return annotation_payload(raw, "annotation"), state
         except BadInput as error:
             self._problems.append(Problem(os.fsdecode(path), error.why))
-            return
         except OSError as error:
             self._problems.append(_unread(path, error))
+        return None
+
+    def _add_note(self, at: int, note: _Note | None) -> None:
+        if note is None:
+            # No row: the next run reads and reports it again.
+            self._gone.append(at)
             return
-        mtime = settled_mtime(state.st_mtime_ns, self._now)
-        content = digest.ljust(32, b"\0")
-        self._rows.append(_Row(self._prefix + job.name, content, state.st_size, mtime, KIND_DATA))
-        uri = self._uri + job.name.decode()
-        row = len(self._rows) - 1
-        self._objects.append(_Object(digest, row, state, place, job.annotation_oid, uri))
+        rows, state = self._notes, note.state
+        rows.at.append(at)
+        rows.places.append(note.place)
+        rows.states.append(state)
+        rows.mtimes.append(settled_mtime(state.st_mtime_ns, self._now))
+
+    def _read_data(
+        self,
+        folder: bytes,
+        uri: str,
+        work: FolderJobs,
+        chosen: list[int],
+        start: int,
+        loaded: dict[bytes, _Note | None],
+    ) -> None:
+        """Hash these of the folder's data files; `loaded` are its annotations."""
+        rows, uris, now = self._data, self._uris, self._now
+        new = HASHES[self._reader.algorithm]
+        names = [work.names[at] for at in chosen]
+        for at, name, found in zip(chosen, names, read_settled(folder, names, now)):
+            if found is not None:
+                digest, state = new(found[0]).digest(), found[1]
+            elif (other := self._hash_slowly(folder + name)) is not None:
+                digest, state = other
+            else:
+                continue
+            note = loaded[work.notes[at]] if work.notes[at] else None
+            if work.oids and work.oids[at]:
+                self._old_notes[len(rows.at)] = work.oids[at]
+            rows.at.append(start + at)
+            rows.contents.append(digest)
+            rows.places.append(note.place if note else -1)
+            rows.states.append(state)
+            rows.mtimes.append(settled_mtime(state.st_mtime_ns, now))
+            uris.append(uri + name.decode())
+
+    def _hash_slowly(self, path: bytes) -> tuple[bytes, os.stat_result] | None:
+        """A large or unsettled data file, or one that cannot be read; then it is reported."""
+        try:
+            return hash_file(path, self._reader.algorithm)
+        except BadInput as error:
+            self._problems.append(Problem(os.fsdecode(path), error.why))
+        except OSError as error:
+            self._problems.append(_unread(path, error))
+        return None
 
     def result(self) -> BatchResult:
         """Columns of all that was done; its blobs are with the writer."""
-        objects, width = self._objects, self._reader.id_bytes
-        oids = self._reader.writer.add_many(BlobType.ANNOTATION, self._payloads)
-        notes: list[bytes] = [
-            oids[each.note] if each.note >= 0 else each.annotation_oid or NO_OID for each in objects
-        ]
-        records = self._records(notes)
-        keys, contents, sizes, mtimes, kinds = zip(*self._rows) if self._rows else ((),) * 5
-        filled = [oids[each] if isinstance(each, int) else each for each in contents]
+        notes, data, writer = self._notes, self._data, self._reader.writer
+        oids = writer.add_many(BlobType.ANNOTATION, self._payloads)
+        beside: list[bytes] = [oids[place] if place >= 0 else b"" for place in data.places]
+        for row, oid in self._old_notes.items():
+            beside[row] = oid
+        make = self._reader.records.payload
+        made = [make(*each) for each in zip(beside, data.states, self._uris)]
+        records = writer.add_many(BlobType.RECORD, made)
+
+        states = notes.states + data.states
+        gone = [0] * len(self._gone)
+        at = np.array(notes.at + data.at + self._gone, dtype=np.int64)
+        order = np.argsort(at)
+        contents = np.zeros((len(at), 32), np.uint8)
+        contents[: len(notes.at)] = _column([oids[place] for place in notes.places], 32)
+        width, stop = self._reader.id_bytes, len(notes.at) + len(data.at)
+        contents[len(notes.at) : stop, :width] = _column(data.contents, width)
+        kinds = np.zeros(len(at), np.uint8)
+        kinds[: len(notes.at)], kinds[len(notes.at) : stop] = KIND_ANNOTATION, KIND_DATA
+        sizes = np.array([state.st_size for state in states] + gone, dtype=np.uint64)
+        mtimes = np.array(notes.mtimes + data.mtimes + gone, dtype=np.uint64)
+        rows = np.empty(len(at), np.int64)
+        rows[order] = np.arange(len(at))
+
+        known = self._known
+        where = np.array(data.at + [each[0] for each in known], dtype=np.int64)
+        by_path = np.argsort(where)
+        nothing = [0] * (4 * len(known))
+        attributes = [part for state in data.states for part in _attributes(state)] + nothing
+        found = beside + [oids[place] for _, _, place in known]
         return BatchResult(
-            keys=np.array(keys, dtype=np.bytes_),
-            contents=_column(filled),
-            sizes=np.array(sizes, dtype=np.uint64),
-            mtimes=np.array(mtimes, dtype=np.uint64),
-            kinds=np.array(kinds, dtype=np.uint8),
-            ids=np.frombuffer(b"".join(each.id for each in objects), dtype=f"S{width}"),
-            records=_column(records),
-            annotations=_column(notes),
-            rows=np.array([each.row for each in objects], dtype=np.int64),
-            attributes=np.array(list(map(_attributes, objects)), dtype=np.int64).reshape(-1, 4),
+            keys=np.array([self._keys[each] for each in at[order].tolist()], dtype=np.bytes_),
+            contents=contents[order],
+            sizes=sizes[order],
+            mtimes=mtimes[order],
+            kinds=kinds[order],
+            ids=_ids(data.contents + [each[1] for each in known], width)[by_path],
+            records=_column(records + [NO_OID] * len(known), 32)[by_path],
+            annotations=_column([each or NO_OID for each in found], 32)[by_path],
+            rows=np.append(rows[len(notes.at) : stop], np.full(len(known), -1))[by_path],
+            attributes=np.array(attributes, dtype=np.int64).reshape(-1, 4)[by_path],
             problems=self._problems,
-        )
-
-    def _records(self, notes: list[bytes]) -> list[bytes]:
-        """Record oids of new objects, zeros for known ones, whose record the parent makes."""
-        fresh = [at for at, each in enumerate(self._objects) if each.state is not None]
-        payloads = [self._record(self._objects[at], notes[at]) for at in fresh]
-        oids = self._reader.writer.add_many(BlobType.RECORD, payloads)
-        records = [NO_OID] * len(self._objects)
-        for at, oid in zip(fresh, oids):
-            records[at] = oid
-        return records
-
-    def _record(self, found: _Object, note: bytes) -> bytes:
-        state = found.state
-        assert state is not None
-        return record_payload(
-            annotations=[] if note == NO_OID else [bytes(note)],
-            first_indexed=self._reader.run_time,
-            last_indexed=self._reader.run_time,
-            paths=[
-                {
-                    "gid": state.st_gid,
-                    "mode": state.st_mode,
-                    "mtime": _mtime(state),
-                    "path": found.uri,
-                    "uid": state.st_uid,
-                }
-            ],
-            size=state.st_size,
-            tags=list(self._reader.tags),
-            type=file_type(found.uri),
         )
 
 
@@ -260,23 +298,13 @@ def _unread(path: bytes, error: OSError) -> Problem:
     return Problem(os.fsdecode(path), why)
 
 
-def _mtime(state: os.stat_result) -> int:
-    """Nanoseconds since 1970, at most what 64 bits hold (file systems go on to 2446)."""
-    return min(state.st_mtime_ns, 2**63 - 1)
+def _attributes(state: os.stat_result) -> tuple[int, int, int, int]:
+    return kept_mtime(state), state.st_mode, state.st_uid, state.st_gid
 
 
-def _attributes(found: _Object) -> tuple[int, int, int, int]:
-    state = found.state
-    if state is None:
-        return 0, 0, 0, 0
-    return _mtime(state), state.st_mode, state.st_uid, state.st_gid
+def _ids(values: Sequence[bytes], width: int) -> NDArray[np.bytes_]:
+    return np.frombuffer(b"".join(values), dtype=f"S{width}")
 
 
-def file_type(uri: str) -> str:
-    """The file name's extension without the dot, in lower case; empty where there is none."""
-    slash, dot = uri.rfind("/"), uri.rfind(".")
-    return uri[dot + 1 :].lower() if dot > slash + 1 else ""
-
-
-def _column(values: list[bytes]) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, 32)
+def _column(values: Sequence[bytes], width: int) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, width)

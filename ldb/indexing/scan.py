@@ -9,53 +9,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import NamedTuple
 
 from ldb.catalog import FOLDER_END, KIND_DATA, Catalog
 from ldb.formats.pairs import Pairing, is_annotation, pair
+from ldb.indexing.jobs import FolderJobs, Job, Kind, folder_jobs
 from ldb.indexing.seen import Cursor, Seen
 from ldb.indexing.targets import Target, only
 from ldb.indexing.walkers import LARGE, walk_large
 from ldb.storage.listing import Folder, Report, read_folder, walk
 from ldb.storage.location import LOCAL
 
-BATCH = 512
+BATCH = 1024
 """Jobs sent to a worker at a time."""
 
-
-class Kind(IntEnum):
-    """What a job asks for; every job makes one row of `paths` or deletes one."""
-
-    DATA = 0
-    """Read and hash a data file, and read its annotation where that is new."""
-    KNOWN_DATA = 1
-    """The data file is unchanged, only its annotation is new."""
-    ANNOTATION = 2
-    """Read an annotation file."""
-    GONE = 3
-    """A path of the index that is no longer there."""
-
-
-class Job(NamedTuple):
-    """One file to be looked at."""
-
-    kind: Kind
-    name: bytes
-    annotation: bytes = b""
-    """Name of the annotation file to read, beside the data file."""
-    content: bytes = b""
-    """KNOWN_DATA: the data object id."""
-    annotation_oid: bytes = b""
-    """Oid of an annotation file that is unchanged."""
-
-
-class FolderJobs(NamedTuple):
-    """Jobs of one folder, in the order of their names."""
-
-    prefix: bytes
-    """What the keys of the folder's files begin with; the name follows."""
-    jobs: list[Job]
+_NO_JOB = 255
+"""Stands for the kind of a file that is left out."""
 
 
 @dataclass(slots=True)
@@ -89,10 +57,10 @@ class Scan:
         """Jobs in key order, `BATCH` at a time."""
         batch: list[FolderJobs] = []
         room = BATCH
-        for prefix, jobs in self._jobs():
+        for jobs in self._jobs():
             for at in _cuts(len(jobs), room):
-                part = jobs[at : at + room]
-                batch.append(FolderJobs(prefix, part))
+                part = jobs.part(at, at + room)
+                batch.append(part)
                 room -= len(part)
                 if not room:
                     yield batch
@@ -133,7 +101,7 @@ class Scan:
     def _forget(self, rows: Seen) -> Iterator[FolderJobs]:
         numbered = zip(rows.keys, range(len(rows.keys)))
         for prefix, group in itertools.groupby(numbered, key=lambda row: _prefix(row[0])):
-            yield FolderJobs(prefix, [self._gone(rows, prefix, key, at) for key, at in group])
+            yield folder_jobs(prefix, [self._gone(rows, prefix, key, at) for key, at in group])
 
     def _gone(self, rows: Seen, prefix: bytes, key: bytes, at: int) -> Job:
         self.counts.gone += 1
@@ -143,7 +111,7 @@ class Scan:
 
     def _compare(self, folder: Folder, old: Seen, whole: bool) -> Iterator[FolderJobs]:
         prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
-        keys = [prefix + name for name in folder.names]
+        keys = [prefix + name for name in folder.names] if old.keys else []
         same = old.keys == keys and old.sizes == folder.sizes and old.mtimes == folder.mtimes
         if same and not self.strict:
             self._count_unchanged(old)
@@ -152,13 +120,15 @@ class Scan:
         self.counts.data += len(pairing.data)
         self.counts.annotations += len(pairing.annotations)
         self.counts.lone += pairing.lone
-        if not same:
+        if not old.keys:
+            if pairing.data:
+                yield _all_new(prefix, folder.names, pairing)
+        elif not same:
             jobs = self._changes(folder, keys, pairing, old)
-            if whole and old.keys:
+            if whole:
                 jobs += self._vanished(folder, prefix, keys, pairing, old)
-            jobs.sort(key=lambda job: job.name)
             if jobs:
-                yield FolderJobs(prefix, jobs)
+                yield folder_jobs(prefix, jobs)
         elif self.keep_unchanged:
             width = self.catalog.instance.id_bytes
             self.unchanged.extend(old.id_at(at, width) for at, _ in pairing.data)
@@ -209,12 +179,26 @@ class Scan:
         return [self._gone(old, prefix, key, at) for key, at in gone]
 
 
+def _all_new(prefix: bytes, names: list[bytes], pairing: Pairing) -> FolderJobs:
+    """Jobs for all that is paired in a folder of which the index knows nothing."""
+    kinds = bytearray([_NO_JOB]) * len(names)
+    notes = [b""] * len(names)
+    for at in pairing.annotations:
+        kinds[at] = Kind.ANNOTATION
+    for at, note in pairing.data:
+        kinds[at] = Kind.DATA
+        if note >= 0:
+            notes[at] = names[note]
+    if _NO_JOB in kinds:
+        chosen = [at for at, kind in enumerate(kinds) if kind != _NO_JOB]
+        names, notes = [names[at] for at in chosen], [notes[at] for at in chosen]
+    return FolderJobs(prefix, names, bytes(kinds).replace(bytes([_NO_JOB]), b""), notes)
+
+
 def _standing(
     where: Mapping[bytes, int], keys: list[bytes], folder: Folder, old: Seen
 ) -> list[int]:
     """For each file the row of `old` that it still is as, or -1."""
-    if not where:
-        return [-1] * len(keys)
     return [
         at if at >= 0 and old.sizes[at] == size and old.mtimes[at] == mtime else -1
         for at, size, mtime in zip(

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ldb.catalog import SeenPath, key_path
-from ldb.indexing.read import BatchResult, file_type
+from ldb.indexing.read import BatchResult
+from ldb.indexing.records import file_type
 
 
 @dataclass(frozen=True, slots=True)

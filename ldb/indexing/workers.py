@@ -10,10 +10,9 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
+from ldb.indexing.jobs import FolderJobs, packed, unpacked
 from ldb.indexing.read import BatchResult, Reader
-from ldb.indexing.scan import FolderJobs, Job
 from ldb.processes import Team, receive, send
 
 IN_FLIGHT = 3
@@ -64,7 +63,7 @@ class _Pool:
                 if batch is None:
                     exhausted = True
                     break
-                send(idle, (issued, _packed(batch)), "indexing")
+                send(idle, (issued, packed(batch)), "indexing")
                 load[idle] += 1
                 issued += 1
             if not any(load.values()):
@@ -95,17 +94,5 @@ def _work(pipe: Connection, open_reader: OpenReader) -> None:
     with open_reader() as reader:
         while (message := pipe.recv()) is not None:
             number, batch = message
-            pipe.send((number, reader.read(_unpacked(batch))))
+            pipe.send((number, reader.read(unpacked(batch))))
     pipe.send((-1, None))
-
-
-_Packed = list[tuple[bytes, tuple[tuple[Any, ...], ...]]]
-
-
-def _packed(batch: list[FolderJobs]) -> _Packed:
-    """Jobs as columns of plain values, which are sent several times faster than objects."""
-    return [(prefix, tuple(zip(*jobs))) for prefix, jobs in batch]
-
-
-def _unpacked(batch: _Packed) -> list[FolderJobs]:
-    return [FolderJobs(prefix, list(map(Job._make, zip(*columns)))) for prefix, columns in batch]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, TypeVar, cast
 
@@ -45,6 +45,9 @@ _REFUSALS = (TypeError, ValueError, OverflowError, RecursionError, msgspec.Msgsp
 _PLAIN = frozenset((type(None), bool, int, float, str, bytes)) | _NESTING
 
 _CONTAINER_BYTES = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+SMALL_TEXT = 1024 * 1024
+"""JSON texts up to this many bytes cannot have a payload that is too large."""
+
 _ODD_BYTES = frozenset((0x7F, 0xFF))
 _OTHER_BYTES = bytes(sorted({*range(256)} - _CONTAINER_BYTES - _ODD_BYTES))
 
@@ -137,6 +140,22 @@ def annotation_payload(raw: Buffer, where: object) -> bytes:
         return _bounded(_sorted(value), where)
     except OverflowError:
         raise _big_number(_body(raw), where) from None
+
+
+def annotation_payloads(raws: Sequence[bytes]) -> list[bytes | None]:
+    """The same for many small texts; None for each that `annotation_payload` must judge."""
+    from ldb.objects.brackets import opening  # numpy: only where there are many
+
+    payloads: list[bytes | None] = []
+    for raw, nested in zip(raws, opening(raws), strict=True):
+        payload = None
+        if nested <= MAX_DEPTH and len(raw) <= SMALL_TEXT:
+            try:
+                payload = _sorted(_from_json(raw))
+            except _REFUSALS:
+                pass  # contextlib.suppress would cost a fifth of the whole
+        payloads.append(payload)
+    return payloads
 
 
 def parse_json(raw: Buffer, where: object) -> Any:
