@@ -109,6 +109,8 @@ def parse_places(data: Buffer, where: str) -> PlaceFile:
         for _ in range(sections):
             section, at = _section(view, at)
             found.append(section)
+        if at != len(view):
+            raise ValueError
     except (struct.error, ValueError, KeyError):
         raise Corrupt(where, "place file: parts that do not fit") from None
     return PlaceFile(tuple(named), tuple(found))
