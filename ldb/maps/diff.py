@@ -97,7 +97,7 @@ class _Side:
         size = 0
         for parent, chosen in zip(self._parents, self._chosen, strict=True):
             if len(chosen):
-                waiting.append(parent.children(chosen))
+                waiting.append(parent.children().take(chosen))
                 size += len(chosen)
             if size >= BATCH:
                 yield Children.concat(waiting)

@@ -115,7 +115,7 @@ class _Cursor:
         if len(self._path) == 1:
             top = self._top
             return Span([top.oid], top.rows, np.array([len(top.rows)]))
-        return self._reader.read(parent.children(slice(start, stop)), self._level)
+        return self._reader.read(parent.children().take(slice(start, stop)), self._level)
 
     def touched(self, changes: Changes) -> int:
         """How many of the next nodes, one after another, have changes of this chunk."""

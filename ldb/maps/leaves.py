@@ -6,13 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldb.ids import Oid
-from ldb.maps.node import Node, NodeSource, Reader, counts_of
+from ldb.maps.node import BATCH, Children, Node, NodeSource, Reader, above
 from ldb.maps.rows import Rows, Schema
 
 Oids = NDArray[np.uint8]
-
-ALL_AT_ONCE = 256
-"""Leaves read together."""
 
 
 class Leaves:
@@ -22,14 +19,12 @@ class Leaves:
         self.schema = schema
         self._reader = Reader(source, schema)
         top = self._reader.root(root)
-        if top.level:
-            oids, counts = zip(*_children(self._reader, top), strict=True)
-            self.oids: Oids = np.concatenate(oids)
-            self.counts: NDArray[np.int64] = np.concatenate(counts)
-            """Rows of each leaf."""
-        else:
-            self.oids = np.frombuffer(root, np.uint8).reshape(1, -1)
-            self.counts = np.array([len(top.rows)], np.int64)
+        self._top = top
+        found = _children(self._reader, top) if top.level else [above(schema, top).children()]
+        self._leaves = Children.concat(found)
+        self.oids: Oids = self._leaves.oids
+        self.counts: NDArray[np.int64] = self._leaves.counts.astype(np.int64)
+        """Rows of each leaf."""
         self.starts: NDArray[np.int64] = np.concatenate(
             (np.zeros(1, np.int64), np.cumsum(self.counts))
         )
@@ -41,11 +36,13 @@ class Leaves:
         return int(self.starts[-1])
 
     def read(self, wanted: NDArray[np.intp]) -> Rows:
-        """The rows of these leaves, by their place in `oids`, one leaf after the other."""
-        names = [Oid(raw.tobytes()) for raw in self.oids[wanted]]
-        found: list[Rows] = []
-        for at in range(0, len(names), ALL_AT_ONCE):
-            found += self._reader.leaves(names[at : at + ALL_AT_ONCE])
+        """The rows of these leaves, by their ascending places, one leaf after the other."""
+        if not self._top.level:
+            return self._top.rows.slice(0, len(self._top.rows) if len(wanted) else 0)
+        found = [
+            self._reader.read(self._leaves.take(wanted[at : at + BATCH]), 0).rows
+            for at in range(0, len(wanted), BATCH)
+        ]
         return Rows.concat(found) if found else self.schema.blank(self.schema.column([]))
 
     def rows(self, numbers: NDArray[np.intp] | None = None) -> Rows:
@@ -63,10 +60,10 @@ class Leaves:
         return found.take(firsts[place] + (numbers - self.starts[leaf]))
 
 
-def _children(reader: Reader, node: Node) -> list[tuple[Oids, NDArray[np.int64]]]:
+def _children(reader: Reader, node: Node) -> list[Children]:
     if node.level == 1:
-        return [(node.rows.fields[0], counts_of(node.rows).astype(np.int64))]
-    found: list[tuple[Oids, NDArray[np.int64]]] = []
+        return [node.children()]
+    found: list[Children] = []
     for child in reader.open(node.entries(range(len(node.rows))), node.level - 1):
         found += _children(reader, child)
     return found

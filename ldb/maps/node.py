@@ -54,7 +54,8 @@ class Entry:
 class Children:
     """The same of many children, ascending, as columns."""
 
-    oids: list[Oid]
+    oids: NDArray[np.uint8]
+    """Shape (n, 32)."""
     lows: Keys
     lasts: Keys
     counts: NDArray[np.uint64]
@@ -62,19 +63,23 @@ class Children:
     def __len__(self) -> int:
         return len(self.oids)
 
+    def names(self) -> list[Oid]:
+        raw = self.oids.tobytes()
+        return [Oid(raw[at : at + OID_BYTES]) for at in range(0, len(raw), OID_BYTES)]
+
     def entries(self) -> list[Entry]:
         columns = self.lows.tolist(), self.lasts.tolist(), self.counts.tolist()
-        return [Entry(*each) for each in zip(self.oids, *columns, strict=True)]
+        return [Entry(*each) for each in zip(self.names(), *columns, strict=True)]
 
-    def slice(self, start: int, stop: int) -> Children:
-        part = slice(start, stop)
-        return Children(self.oids[part], self.lows[part], self.lasts[part], self.counts[part])
+    def take(self, where: slice | NDArray[np.intp]) -> Children:
+        """Those at these positions, which ascend."""
+        return Children(self.oids[where], self.lows[where], self.lasts[where], self.counts[where])
 
     @staticmethod
     def concat(parts: Sequence[Children]) -> Children:
         """At least one part, in key order."""
         return Children(
-            [oid for part in parts for oid in part.oids],
+            np.concatenate([part.oids for part in parts]),
             np.concatenate([part.lows for part in parts]),
             np.concatenate([part.lasts for part in parts]),
             np.concatenate([part.counts for part in parts]),
@@ -133,13 +138,11 @@ class Node:
     def entries(self, positions: Sequence[int]) -> list[Entry]:
         return [self.entry(at) for at in positions]
 
-    def children(self, where: slice | NDArray[np.intp]) -> Children:
-        """What this inner node says of some of its children, ascending."""
+    def children(self) -> Children:
+        """What this inner node says of its children."""
         keys = self.rows.keys
-        lows = np.concatenate((np.array([self.low]), keys[:-1]))[where]
-        raw = np.ascontiguousarray(self.rows.fields[0][where]).tobytes()
-        oids = [Oid(raw[at : at + OID_BYTES]) for at in range(0, len(raw), OID_BYTES)]
-        return Children(oids, lows, keys[where], self.counts()[where])
+        lows = np.concatenate((np.array([self.low]), keys[:-1]))
+        return Children(self.rows.fields[0], lows, keys, self.counts())
 
 
 class Reader:
@@ -167,27 +170,18 @@ class Reader:
 
     def read(self, wanted: Children, level: int) -> Span:
         """The rows of nodes that their parents name, checked as by `open`, but all together."""
+        names = wanted.names()
         if len(wanted) > 1:
-            blobs = get_nodes(self._source, wanted.oids)
-            found = [unpack(oid, blob) for oid, blob in zip(wanted.oids, blobs, strict=True)]
+            blobs = get_nodes(self._source, names)
+            found = [unpack(oid, blob) for oid, blob in zip(names, blobs, strict=True)]
             if found[0]["level"] == level:
                 made = together(found, self._inner if level else self.schema)
                 if made is not None and _as_said(wanted, *made, level):
-                    return Span(wanted.oids, *made)
+                    return Span(names, *made)
         # One alone, or something is wrong: node by node, which says what it is.
         nodes = self.open(wanted.entries(), level)
         ends = np.cumsum([len(node.rows) for node in nodes])
-        return Span(wanted.oids, Rows.concat([node.rows for node in nodes]), ends)
-
-    def leaves(self, oids: Sequence[Oid]) -> list[Rows]:
-        """The rows of leaves known by their oids alone; what their parents say is not checked."""
-        found = []
-        for oid, blob in zip(oids, get_nodes(self._source, oids), strict=True):
-            level, rows = self._parse(oid, blob)
-            if level:
-                raise Corrupt(oid, f"map node of level {level} where a leaf should be")
-            found.append(rows)
-        return found
+        return Span(names, Rows.concat([node.rows for node in nodes]), ends)
 
     def _open_inner(self, entry: Entry, level: int) -> Node:
         cached = self._cache.get(entry.oid)

@@ -48,8 +48,9 @@ def _scan(reader: Reader, node: Node, lower: bytes, upper: bytes | None) -> Iter
         for entry in node.entries(range(first, stop)):
             yield from _scan(reader, reader.open([entry], node.level - 1)[0], lower, upper)
         return
+    children = node.children()
     for at in range(first, stop, BATCH):
-        rows = reader.read(node.children(slice(at, min(at + BATCH, stop))), 0).rows
+        rows = reader.read(children.take(slice(at, min(at + BATCH, stop))), 0).rows
         start, end = _range(reader.schema, rows.keys, lower, upper)
         if start < end:
             yield rows.slice(start, end)
@@ -120,7 +121,7 @@ def _hits(
     step = 1 if node.level > 1 else BATCH
     for first in range(0, len(starts), step):
         group = slice(int(starts[first]), int(ends[min(first + step, len(starts)) - 1]))
-        wanted = node.children(at[starts[first : first + step]])
+        wanted = node.children().take(at[starts[first : first + step]])
         if node.level > 1:
             child = reader.open(wanted.entries(), node.level - 1)[0]
             yield from _hits(reader, child, keys[group], order[group])

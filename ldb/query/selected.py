@@ -104,7 +104,7 @@ class Selected:
             rows = self._map.rows(self._numbers)
             by_name = {name: at for at, (name, _) in enumerate(self._map.schema.fields)}
             annotations = rows.fields[by_name["annotation"]]
-            at = by_name.get("transform")
+            at = by_name.get("transforms")
             transforms = np.zeros_like(annotations) if at is None else rows.fields[at]
             self._columns = rows.keys, annotations, transforms
         return self._columns
