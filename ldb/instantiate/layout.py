@@ -15,26 +15,25 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import Record
 from ldb.instantiate.naming import Name, folded, name_as_seen, name_with_id
 
-Parts = Iterable[tuple[NDArray[np.int64], list[Record]]]
-"""Records in any order, with their positions."""
+Parts = Iterable[tuple[NDArray[np.int64], list[str]]]
+"""First paths of objects in any order (empty where there is none), with their positions."""
 
 
 class Layout(Protocol):
     """Gives names."""
 
-    def name(self, position: int, object_id: str, record: Record) -> Name:
-        """The name of one object, whose full id is `object_id` (hex)."""
+    def name(self, position: int, object_id: str, path: str, type: str) -> Name:  # noqa: A002
+        """The name of one object, whose full id is `object_id` (hex), first seen at `path`."""
         ...
 
 
 class WithIds:
     """`<base>-<id>.<ext>`, all in one folder."""
 
-    def name(self, position: int, object_id: str, record: Record) -> Name:
-        return name_with_id(_first(record), object_id, record.type)
+    def name(self, position: int, object_id: str, path: str, type: str) -> Name:  # noqa: A002
+        return name_with_id(path, object_id, type)
 
 
 class AsSeen:
@@ -47,8 +46,8 @@ class AsSeen:
     def look(self, parts: Parts) -> bool:
         """Learn the folder common to all paths outside the roots; whether there are any."""
         low = high = ""
-        for _, records in parts:
-            for path in map(_first, records):
+        for _, paths in parts:
+            for path in paths:
                 if path and self._root(path) is None:
                     low = min(low or path, path)
                     high = max(high, path)
@@ -63,25 +62,23 @@ class AsSeen:
     def settle(self, parts: Parts, annotations: NDArray[np.uint8]) -> None:
         """Find out which names collide; `annotations` are the oids, shape (n, 32)."""
         names = np.zeros((len(annotations), 2), np.uint64)
-        for positions, records in parts:
-            for position, record in zip(positions.tolist(), records, strict=True):
-                name = self._as_seen(record)
+        for positions, paths in parts:
+            for position, path in zip(positions.tolist(), paths, strict=True):
+                name = self._as_seen(path)
                 names[position] = _mark(name.data_path), _mark(name.annotation_path)
         notes = np.ascontiguousarray(annotations[:, :8]).view(np.uint64).ravel()
         self._colliding = collisions(names[:, 0], names[:, 1], notes)
 
-    def name(self, position: int, object_id: str, record: Record) -> Name:
-        path = _first(record)
+    def name(self, position: int, object_id: str, path: str, type: str) -> Name:  # noqa: A002
         if not path:
-            return name_with_id("", object_id, record.type)
+            return name_with_id("", object_id, type)
         name = name_as_seen(self._relative(path), object_id)
         if self._colliding[position]:
             return name_with_id(path, object_id, folder=name.folder)
         return name
 
-    def _as_seen(self, record: Record) -> Name:
+    def _as_seen(self, path: str) -> Name:
         # An object without a path has its id for a name; here any name of its own will do.
-        path = _first(record)
         return name_as_seen(self._relative(path), "") if path else name_with_id("", "")
 
     def _root(self, path: str) -> str | None:
@@ -93,10 +90,6 @@ class AsSeen:
 
     def _relative(self, path: str) -> str:
         return path[len(self._root(path) or "") :]
-
-
-def _first(record: Record) -> str:
-    return record.paths[0].path if record.paths else ""
 
 
 def _mark(path: str) -> int:

@@ -98,108 +98,89 @@ def line_of(path: str, entry: Entry) -> str:
     return f"+ {entry.object_id.hex()} {entry.annotation.hex() or '-'} {path}\n"
 
 
-def load(root: int) -> Listed:
-    """The manifest of an open folder; empty where there is none."""
+def _load(root: int) -> tuple[Listed, bool]:
+    """The manifest of an open folder, empty where there is none; whether its end is whole."""
     with suppress(FileNotFoundError):
         fd = open_regular(root, MANIFEST)
         if fd is None:
             raise StoreFailed(MANIFEST, "is not a plain file")
         with open(fd, encoding="utf-8", errors="replace", newline="\n") as file:
-            return parse(file.read())
-    return Listed()
+            text = file.read()
+        return parse(text), text.endswith("\n")
+    return Listed(), True
+
+
+def open_to_append(root: int) -> int:
+    """The manifest of an open folder, made where it is missing; never through a link."""
+    return os.open(MANIFEST, _APPEND, 0o666, dir_fd=root)
 
 
 class Journal:
-    """A folder's manifest, open for one run."""
+    """A folder's manifest over one run: workers append to it what they list meanwhile."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._path = os.path.join(target.folder, MANIFEST)
-        self._lines: list[str] = []
+        self._gone: set[str] = set()
         with target_errors(self._path):
-            self._old = load(target.root)
-            self._has_files = bool({*os.listdir(target.root)} - {MANIFEST, PARTIAL, WORKSPACE})
-            self._fd = os.open(MANIFEST, _APPEND, 0o666, dir_fd=target.root)
-            # The newline ends a line that a killed run left torn.
-            started = os.fstat(self._fd).st_size > 0
-            write_all(self._fd, b"\n" if started else f"{HEADER}\n".encode())
-        self.is_fresh = not self._has_files and not self._old.entries
-        """Whether the folder held nothing but LDB's own files."""
-        self._entries = dict(self._old.entries)
-        self.remaining = dict(self._old.entries)
+            self.listed, whole = _load(target.root)
+            self.has_files = bool({*os.listdir(target.root)} - {MANIFEST, PARTIAL, WORKSPACE})
+            self._fd = open_to_append(target.root)
+            self._size = os.fstat(self._fd).st_size
+            if not self._size:
+                write_all(self._fd, f"{HEADER}\n".encode())
+            elif not whole:
+                write_all(self._fd, b"\n")  # ends the line that a killed run left torn
+        self.remaining = dict(self.listed.entries)
         """Files of earlier runs that this one has not planned."""
 
     def close(self) -> None:
         """Leave the journal as it is; without `finish` the run counts as not ended."""
         os.close(self._fd)
 
-    def plan(self, path: str, entry: Entry) -> Entry | None:
-        """List a file that will be written (after `flush`); what was listed there before.
-
-        A file that is there and is not listed is not LDB's, and stays so.
-        """
-        had = self._old.entries.get(path)
-        if had is None and self._has_files and self._is_taken(path):
-            return None
-        self.remaining.pop(path, None)
-        if had != entry:
-            self._list(path, entry)
-        return had
-
-    def undo(self, path: str) -> None:
-        """A planned file was not written."""
-        had = self._old.entries.get(path)
-        if had is not None:
-            self._list(path, had)
-        else:
-            self._entries.pop(path, None)
-            self._lines.append(f"- {path}\n")
-
-    def flush(self) -> None:
-        """Hand the lines to the system, where they are safe from a kill."""
-        data = "".join(self._lines).encode()
-        self._lines.clear()
-        with target_errors(self._path):
-            write_all(self._fd, data)
-
-    def _list(self, path: str, entry: Entry) -> None:
-        if self._old.entries:  # a first run has nothing to write anew, and saves the memory
-            self._entries[path] = entry
-        self._lines.append(line_of(path, entry))
-
-    def _is_taken(self, path: str) -> bool:
-        return os.path.lexists(os.path.join(self._target.folder, path))
+    def planned(self, paths: list[str]) -> None:
+        """Workers will have written these, or left them as they should be."""
+        for path in paths:
+            self.remaining.pop(path, None)
 
     def was_written(self, path: str, fd: int, algorithm: str) -> bool:
         """Whether a file of an earlier run is sure to be LDB's."""
-        entry = self._old.entries[path]
-        return path not in self._old.unfinished or is_entry(fd, entry, algorithm)
+        entry = self.listed.entries[path]
+        return path not in self.listed.unfinished or is_entry(fd, entry, algorithm)
 
     def forget(self, path: str) -> None:
         """A listed file is gone."""
-        self._entries.pop(path, None)
+        self._gone.add(path)
 
     def finish(self) -> None:
         """Mark the run as ended; where there were runs before, write the list anew."""
-        self._lines.append("end\n")
-        self.flush()
-        if not self._old.entries:
-            return
         with target_errors(self._path):
-            fd = self._target.new_file()
-            try:
-                for piece in self._all_lines():
-                    write_all(fd, piece.encode())
-            finally:
-                os.close(fd)
-            self._target.publish(self._target.root, MANIFEST, replace=True)
+            same = os.fstat(self._fd).st_size == self._size
+            if same and not self._gone and not self.listed.unfinished:
+                return
+            write_all(self._fd, b"end\n")
+            if self.listed.entries:
+                self._rewrite()
 
-    def _all_lines(self) -> Iterator[str]:
-        yield f"{HEADER}\n"
-        entries = iter(self._entries.items())
-        while some := list(itertools.islice(entries, 10_000)):
-            yield "".join(line_of(path, entry) for path, entry in some)
-        yield "end\n"
+    def _rewrite(self) -> None:
+        entries, _ = _load(self._target.root)
+        for path in self._gone:
+            entries.entries.pop(path, None)
+        fd = self._target.new_file()
+        try:
+            for piece in _all_lines(entries):
+                write_all(fd, piece.encode())
+        finally:
+            os.close(fd)
+        self._target.publish(self._target.root, MANIFEST, replace=True)
+
+
+def _all_lines(listed: Listed) -> Iterator[str]:
+    yield f"{HEADER}\n"
+    entries = iter(listed.entries.items())
+    while some := list(itertools.islice(entries, 10_000)):
+        yield "".join(line_of(path, entry) for path, entry in some)
+    yield "end\n"
 
 
 def instantiated_files(folder: str) -> dict[str, Entry]:
@@ -209,6 +190,6 @@ def instantiated_files(folder: str) -> dict[str, Entry]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     try:
-        return load(root).entries
+        return _load(root)[0].entries
     finally:
         os.close(root)

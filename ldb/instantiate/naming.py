@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_NAME = 255
 """Bytes of UTF-8 in one name: the limit of almost every file system."""
@@ -26,11 +26,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ ]*(?:\.|$)", re.I
 )
+_USUAL = re.compile(
+    r"(?!con|prn|aux|nul|com|lpt)([A-Za-z0-9][A-Za-z0-9_-]{,99})\.(?!json$)([A-Za-z0-9_-]{1,16})",
+    re.I,
+)
+"""Names that stay as they are: all but a few of most datasets."""
 _ID_AT_END = re.compile(r"(?:^|.-)([0-9a-f]{64}|[0-9a-f]{32})$")
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """Where an object goes, relative to the target folder."""
 
     folder: str
@@ -53,7 +57,12 @@ def name_with_id(path: str, object_id: str, extension: str = "", folder: str = "
     An object without a path (empty) is named by its id and `extension` alone.
     """
     if path:
-        stem, extension = split_name(path.rpartition("/")[2])
+        seen = path.rpartition("/")[2]
+        usual = _USUAL.fullmatch(seen)
+        if usual and object_id not in seen:
+            stem, extension = f"{usual[1]}-{object_id}", usual[2]
+            return Name(folder, f"{stem}.{extension}", stem + ANNOTATION)
+        stem, extension = split_name(seen)
     else:
         stem, extension = "", clean(extension) if extension else ""
     stem = "" if stem == object_id else stem.removesuffix("-" + object_id)

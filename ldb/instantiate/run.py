@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from operator import attrgetter
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Catalog
 from ldb.instance import Instance
-from ldb.instantiate.manifest import Entry, Journal
+from ldb.instantiate.listing import Before
+from ldb.instantiate.manifest import Journal
 from ldb.instantiate.options import InstantiateOptions, InstantiateReport
 from ldb.instantiate.plan import plan
 from ldb.instantiate.target import (
@@ -23,8 +24,8 @@ from ldb.instantiate.target import (
     split,
     target_errors,
 )
-from ldb.instantiate.workers import write_batches
-from ldb.instantiate.write import BatchResult, Item, WriteOptions
+from ldb.instantiate.workers import write_parts
+from ldb.instantiate.write import BatchResult, WriteOptions
 from ldb.processes import default_processes
 
 Progress = Callable[[int], None]
@@ -52,19 +53,19 @@ def instantiate(
     ):
         planned = plan(catalog, ids, annotations, options)
         report = InstantiateReport(skipped=planned.skipped, problems=planned.problems)
-        batches = _listed(planned.batches(), journal, options)
         write_options = WriteOptions(
             folder=options.folder,
             algorithm=instance.object_hash,
             link=options.link,
             force=options.force,
             annotations_only=options.annotations_only,
-            fresh=journal.is_fresh,
         )
+        before = Before(journal.listed, journal.has_files)
         processes = options.processes or default_processes()
-        with closing(write_batches(batches, write_options, processes)) as results:
+        with closing(write_parts(planned.items, write_options, before, processes)) as results:
             for result in results:
-                _add(report, result, journal)
+                _add(report, result)
+                journal.planned(result.planned)
                 progress(result.done)
         _tidy(report, journal, target, options.force, instance.object_hash)
         journal.finish()
@@ -84,33 +85,12 @@ def _own_folder(instance: Instance) -> str:
     return url if os.path.isabs(url) else ""
 
 
-def _listed(
-    batches: Iterator[list[Item]], journal: Journal, options: InstantiateOptions
-) -> Iterator[list[Item]]:
-    """The batches, every file of them listed before it can be written."""
-    for batch in batches:
-        listed = [_list(item, journal, options) for item in batch]
-        journal.flush()
-        yield listed
-
-
-def _list(item: Item, journal: Journal, options: InstantiateOptions) -> Item:
-    data = note = None
-    if not options.annotations_only:
-        data = journal.plan(item.name.data_path, Entry(item.id))
-    if item.payload is not None:
-        note = journal.plan(item.name.annotation_path, Entry(item.id, item.annotation))
-    return item._replace(had_data=data, had_annotation=note) if data or note else item
-
-
-def _add(report: InstantiateReport, result: BatchResult, journal: Journal) -> None:
+def _add(report: InstantiateReport, result: BatchResult) -> None:
     report.objects += result.objects
     report.annotations += result.annotations
     report.already_there += result.already_there
     report.problems += result.problems
     report.passed_over += result.passed_over
-    for path in result.unwritten:
-        journal.undo(path)
 
 
 def _tidy(

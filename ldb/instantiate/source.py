@@ -2,7 +2,8 @@
 
 What lands in the temporary file has the size and the hash that name the object, or `Stale`
 says why this place cannot serve it. Bytes are hashed on their way (copy), in the clone
-(reflink), or in the shared file itself (hardlink).
+(reflink), or in the shared file itself (hardlink), unless that is as it was when the index
+had its hash made.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ldb.errors import LdbError, Unsupported
 from ldb.instantiate.options import Link
 from ldb.instantiate.target import Target
 from ldb.storage.location import local_path
+from ldb.storage.reading import settled_mtime
 
 WHOLE = 4 * 1024 * 1024
 """Files up to this size in bytes are read in one call and verified before any is written."""
@@ -65,6 +67,46 @@ class Fetcher:
         self._link = link
         self._cannot_clone: set[int] = set()
         """Devices from which cloning to the target failed."""
+        self._above = ""
+        self._folder = -1
+
+    def close(self) -> None:
+        """Close the folder that is kept open."""
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
+
+    def link_unchanged(
+        self, uri: str, found: tuple[int, int], hashed_after: int, folder: int, name: str
+    ) -> bool:
+        """Hard-link a file that is as it was when it was indexed; False: nothing was done.
+
+        `found` is the size and time of change that the index has of it. They were proven to
+        belong to the object by a hash made after `hashed_after`; so where the file held still
+        before that and both are the same now, it is not read again.
+        """
+        if self._link != "hardlink" or not settled_mtime(found[1], hashed_after):
+            return False
+        above, _, base = uri.rpartition("/")
+        try:
+            if above != self._above:
+                self._enter(above)
+            os.link(base, name, src_dir_fd=self._folder, dst_dir_fd=folder, follow_symlinks=False)
+        except (OSError, ValueError, Stale):
+            return False  # `fetch` finds out why
+        # Looked at only now, so it is the file that has the name, whatever happens over there.
+        made = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if (made.st_size, made.st_mtime_ns) == found and stat.S_ISREG(made.st_mode):
+            return True
+        os.unlink(name, dir_fd=folder)
+        return False
+
+    def _enter(self, above: str) -> None:
+        """Open the folder that the next files lie in: a short path is a quick one."""
+        self.close()
+        self._above = ""
+        self._folder = os.open(_path(above + "/"), _OPEN | os.O_DIRECTORY)
+        self._above = above
 
     def fetch(self, uri: str, object_id: bytes, size: int) -> None:
         """Make the temporary file from `uri`; raises `Stale`, or `OSError` of the target."""
@@ -229,6 +271,16 @@ def write_all(fd: int, data: bytes) -> None:
         rest = memoryview(data)[written:]
         while rest:
             rest = rest[os.write(fd, rest) :]
+
+
+def is_one_of(fd: int, uris: list[str]) -> bool:
+    """Whether an open file is one of these very files, under another name."""
+    made = os.fstat(fd)
+    for uri in uris:
+        with suppress(OSError, Stale):
+            if os.path.samestat(os.stat(_path(uri)), made):
+                return True
+    return False
 
 
 def is_object(fd: int, object_id: bytes, size: int, algorithm: str) -> bool:

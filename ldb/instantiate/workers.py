@@ -1,63 +1,80 @@
-"""Worker processes for instantiate: batches out, results back in any order.
+"""Worker processes for instantiate: places in the plan out, results back in any order.
 
-A worker has at most one batch at a time, so neither side ever waits to send while the other
-does. A run of a single batch is done in the parent.
+A worker has at most one part at a time, so neither side ever waits to send while the other
+does. A few objects are written by the parent itself.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Generator, Iterator
 from multiprocessing.connection import Connection, wait
 
-from ldb.instantiate.write import BatchResult, Item, WriteOptions, Writer
+from ldb.instantiate.items import Items
+from ldb.instantiate.listing import Before
+from ldb.instantiate.write import BatchResult, WriteOptions, Writer
 from ldb.processes import Team, receive, send
 
+LARGEST = 2048
+"""Most places handed out at once: the annotations of so many share most of their blocks."""
 
-def write_batches(
-    batches: Iterator[list[Item]], options: WriteOptions, processes: int
+SMALLEST = 8
+"""Fewer are not worth a message, or another process."""
+
+Part = tuple[int, int]
+
+
+def write_parts(
+    items: Items, options: WriteOptions, before: Before, processes: int
 ) -> Generator[BatchResult, None, None]:
-    """Results of all batches, in the order in which they are done."""
-    first = list(itertools.islice(batches, 2))
-    if len(first) < 2 or processes < 2:
-        with Writer(options) as writer:
-            for batch in itertools.chain(first, batches):
-                yield writer.write(batch)
+    """Write all items; results of all batches, in the order in which they are done."""
+    count = len(items.chosen.ids)
+    if count <= SMALLEST or processes < 2:
+        with Writer(items, options, before) as writer:
+            yield from writer.write(0, count)
         return
-    with _Pool(options, processes) as pool:
-        yield from pool.run(itertools.chain(first, batches))
+    team = Team(_work, [(items, options, before)] * processes)
+    ended = False
+    try:
+        yield from _run(team, parts(count, processes))
+        ended = True
+    finally:
+        team.end(stop=not ended)
 
 
-class _Pool:
-    def __init__(self, options: WriteOptions, processes: int) -> None:
-        self._team = Team(_work, [(options,)] * processes)
+def parts(count: int, processes: int) -> Iterator[Part]:
+    """Places [start, stop) that cover `count`: ever smaller ones, so that all end together."""
+    start = 0
+    while start < count:
+        fair = (count - start) // (4 * processes)
+        stop = min(count, start + max(SMALLEST, min(LARGEST, fair)))
+        yield start, stop
+        start = stop
 
-    def __enter__(self) -> _Pool:
-        return self
 
-    def __exit__(self, *failed: object) -> None:
-        self._team.end(stop=failed[0] is not None)
-
-    def run(self, batches: Iterator[list[Item]]) -> Iterator[BatchResult]:
-        idle, busy = list(self._team.pipes), list[Connection]()
-        batch = next(batches, None)
-        while batch is not None or busy:
-            while batch is not None and idle:
-                pipe = idle.pop()
-                send(pipe, batch, "instantiate")
-                busy.append(pipe)
-                batch = next(batches, None)
-            for ready in wait(busy):
-                assert isinstance(ready, Connection)
-                result = receive(ready, "instantiate")
-                assert isinstance(result, BatchResult)
+def _run(team: Team, parts: Iterator[Part]) -> Iterator[BatchResult]:
+    idle, busy = list(team.pipes), list[Connection]()
+    part = next(parts, None)
+    while part is not None or busy:
+        while part is not None and idle:
+            pipe = idle.pop()
+            send(pipe, part, "instantiate")
+            busy.append(pipe)
+            part = next(parts, None)
+        for ready in wait(busy):
+            assert isinstance(ready, Connection)
+            result = receive(ready, "instantiate")
+            if result is None:
                 busy.remove(ready)
                 idle.append(ready)
+            else:
+                assert isinstance(result, BatchResult)
                 yield result
 
 
-def _work(pipe: Connection, options: WriteOptions) -> None:
-    """A worker's life: batches until the parent closes the pipe or is gone."""
-    with Writer(options) as writer:
+def _work(pipe: Connection, items: Items, options: WriteOptions, before: Before) -> None:
+    """A worker's life: parts until the parent closes the pipe or is gone."""
+    with Writer(items, options, before) as writer:
         while True:
-            pipe.send(writer.write(pipe.recv()))
+            for result in writer.write(*pipe.recv()):
+                pipe.send(result)
+            pipe.send(None)

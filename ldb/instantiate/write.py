@@ -7,38 +7,21 @@ disk and the like (`StoreFailed`) end the run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
 
 from ldb.errors import BadInput
 from ldb.instantiate.annotation import annotation_text, payload_of, read_text
+from ldb.instantiate.items import Item, Items
+from ldb.instantiate.listing import Before, Listing
 from ldb.instantiate.manifest import Entry, is_entry
-from ldb.instantiate.naming import Name
 from ldb.instantiate.options import Link, Problem
-from ldb.instantiate.source import Fetcher, Stale, is_object, write_all
+from ldb.instantiate.source import Fetcher, Stale, is_object, is_one_of, write_all
 from ldb.instantiate.target import Refused, Target, failure, open_regular, refusal
 
 EDITED = "was edited since it was instantiated; -f replaces it"
 NOT_OURS = "is there and was not made by LDB; move it away"
-
-
-class Item(NamedTuple):
-    """One object to be written."""
-
-    id: bytes
-    size: int
-    paths: tuple[str, ...]
-    """Where it was seen; empty with `annotations_only`."""
-    name: Name
-    payload: bytes | None
-    """Its annotation; None without one."""
-    annotation: bytes = b""
-    """Oid of the annotation; empty without one."""
-    had_data: Entry | None = None
-    """What the manifest lists under the data file's name."""
-    had_annotation: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +33,6 @@ class WriteOptions:
     link: Link
     force: bool
     annotations_only: bool
-    fresh: bool
-    """The folder was empty: write first, and look only where a name turns out to be taken."""
 
 
 @dataclass(slots=True)
@@ -65,8 +46,8 @@ class BatchResult:
     already_there: int = 0
     problems: list[Problem] = field(default_factory=list)
     passed_over: list[Problem] = field(default_factory=list)
-    unwritten: list[str] = field(default_factory=list)
-    """Names, below the folder, that were listed for this run and not written."""
+    planned: list[str] = field(default_factory=list)
+    """Paths listed by earlier runs that are part of this one."""
 
 
 class _Standing(Enum):
@@ -84,36 +65,48 @@ class _Failed(Exception):
 
 
 class Writer:
-    """Writes batches into one target folder."""
+    """Writes items into one target folder."""
 
-    def __init__(self, options: WriteOptions) -> None:
+    def __init__(self, items: Items, options: WriteOptions, before: Before) -> None:
+        self._items = items
         self._options = options
         self._target = Target(options.folder)
         self._fetcher = Fetcher(self._target, options.algorithm, options.link)
+        self._listing = Listing(self._target, before)
+        self._fresh = before.is_fresh
+        """Write first, and look only where a name turns out to be taken."""
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *failed: object) -> None:
+        self._listing.close()
+        self._fetcher.close()
         self._target.close()
 
-    def write(self, items: list[Item]) -> BatchResult:
-        """Write a batch."""
-        result = BatchResult(done=len(items))
-        for item in items:
+    def write(self, start: int, stop: int) -> Iterator[BatchResult]:
+        """Write the items of places [start, stop) in the plan."""
+        for batch in self._items.batches(start, stop):
+            yield self._write_batch(batch)
+
+    def _write_batch(self, batch: list[Item]) -> BatchResult:
+        result = BatchResult(done=len(batch))
+        for item in self._listing.plan_items(batch, self._options.annotations_only):
             self._write(item, result)
+        self._listing.flush()
+        result.planned, self._listing.planned = self._listing.planned, []
         return result
 
     def _write(self, item: Item, result: BatchResult) -> None:
         name = item.name
         if not self._options.annotations_only:
             try:
-                new = self._data(item, result)
+                new = self._linked(item) or self._data(item, result)
             except _Failed:
                 # An annotation alone would be no pair.
-                result.unwritten.append(name.data_path)
+                self._listing.undo(name.data_path)
                 if item.payload is not None:
-                    result.unwritten.append(name.annotation_path)
+                    self._listing.undo(name.annotation_path)
                 return
             result.objects += new
             result.already_there += not new
@@ -121,10 +114,23 @@ class Writer:
             try:
                 new = self._annotation(item, item.payload, result)
             except _Failed:
-                result.unwritten.append(name.annotation_path)
+                self._listing.undo(name.annotation_path)
                 return
             result.annotations += new
             result.already_there += not new
+
+    def _linked(self, item: Item) -> bool:
+        """The usual hard link, in three system calls; False: done the long way, or not at all."""
+        if not self._fresh or not item.paths:
+            return False
+        seen = item.paths[0]
+        try:
+            folder = self._target.open_folder(item.name.folder)
+            return self._fetcher.link_unchanged(
+                seen["path"], (item.size, seen["mtime"]), item.first_indexed, folder, item.name.data
+            )
+        except (OSError, Refused):
+            return False
 
     def _data(self, item: Item, result: BatchResult) -> bool:
         def same(fd: int) -> bool:
@@ -133,7 +139,14 @@ class Writer:
         def make() -> None:
             self._fetch(item, result)
 
-        return self._place(item.name.data_path, same, make, item.had_data, result)
+        def ours(fd: int, had: Entry) -> bool:
+            if is_entry(fd, had, self._options.algorithm):
+                return True
+            # A run that was killed between linking a file and seeing that it had changed.
+            paths = [seen["path"] for seen in item.paths]
+            return self._listing.was_unfinished(item.name.data_path) and is_one_of(fd, paths)
+
+        return self._place(item.name.data_path, same, make, ours, item.had_data, result)
 
     def _annotation(self, item: Item, payload: bytes, result: BatchResult) -> bool:
         path = item.name.annotation_path
@@ -154,13 +167,17 @@ class Writer:
             finally:
                 os.close(fd)
 
-        return self._place(path, same, make, item.had_annotation, result)
+        def ours(fd: int, had: Entry) -> bool:
+            return is_entry(fd, had, self._options.algorithm)
+
+        return self._place(path, same, make, ours, item.had_annotation, result)
 
     def _place(
         self,
         path: str,
         same: Callable[[int], bool],
         make: Callable[[], None],
+        ours: Callable[[int, Entry], bool],
         had: Entry | None,
         result: BatchResult,
     ) -> bool:
@@ -169,8 +186,8 @@ class Writer:
         try:
             folder = self._target.open_folder(path[: -len(name) - 1])
             standing = _Standing.FREE
-            if not self._options.fresh:
-                standing = self._standing(folder, name, same, had)
+            if not self._fresh:
+                standing = self._standing(folder, name, same, ours, had)
             if standing is _Standing.SAME:
                 return False
             make()
@@ -178,7 +195,7 @@ class Writer:
                 return True
             self._target.drop()
             # Another worker was first, with an annotation that two data files share.
-            if self._standing(folder, name, same, None) is _Standing.SAME:
+            if self._standing(folder, name, same, ours, None) is _Standing.SAME:
                 return False
             raise Refused(NOT_OURS)
         except Refused as error:
@@ -191,7 +208,12 @@ class Writer:
         raise _Failed
 
     def _standing(
-        self, folder: int, name: str, same: Callable[[int], bool], had: Entry | None
+        self,
+        folder: int,
+        name: str,
+        same: Callable[[int], bool],
+        ours: Callable[[int, Entry], bool],
+        had: Entry | None,
     ) -> _Standing:
         """Raises `Refused` where something is there that this run must not replace."""
         try:
@@ -203,9 +225,7 @@ class Writer:
                 return _Standing.SAME
             if had is None:
                 raise Refused(NOT_OURS)
-            if self._options.force or (
-                fd is not None and is_entry(fd, had, self._options.algorithm)
-            ):
+            if self._options.force or (fd is not None and ours(fd, had)):
                 return _Standing.OURS
             raise Refused(EDITED)
         finally:
@@ -214,7 +234,7 @@ class Writer:
 
     def _fetch(self, item: Item, result: BatchResult) -> None:
         stale = []
-        for path in item.paths:
+        for path in [seen["path"] for seen in item.paths]:
             try:
                 self._fetcher.fetch(path, item.id, item.size)
             except Stale as error:

@@ -8,7 +8,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldb.catalog import Record, SeenPath
 from ldb.instantiate.layout import AsSeen, collisions
 
 FEW = st.integers(0, 4)
@@ -26,13 +25,10 @@ def test_collisions_agree_with_a_plain_count(rows: list[tuple[int, int, int]]) -
 
 
 def _names(paths: list[str], roots: list[str]) -> list[str]:
-    records = [Record(1, "", (SeenPath(path, 0),) if path else ()) for path in paths]
     layout = AsSeen(roots)
-    layout.look([(np.arange(len(paths)), records)])
-    layout.settle([(np.arange(len(paths)), records)], np.zeros((len(paths), 32), np.uint8))
-    ids = [f"{number:032x}" for number in range(len(paths))]
-    named = zip(ids, records, strict=True)
-    return [layout.name(at, each, rec).data_path for at, (each, rec) in enumerate(named)]
+    layout.look([(np.arange(len(paths)), paths)])
+    layout.settle([(np.arange(len(paths)), paths)], np.zeros((len(paths), 32), np.uint8))
+    return [layout.name(at, f"{at:032x}", path, "").data_path for at, path in enumerate(paths)]
 
 
 def test_paths_are_relative_to_the_innermost_location() -> None:

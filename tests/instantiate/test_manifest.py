@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldb.errors import StoreFailed
+from ldb.instantiate.listing import Before, Listing
 from ldb.instantiate.manifest import HEADER, Entry, Journal, instantiated_files, line_of, parse
 from ldb.instantiate.target import Target
 
@@ -47,20 +51,63 @@ def test_another_file_of_that_name_is_refused() -> None:
 def test_a_journal_over_runs(tmp_path: Path) -> None:
     one, two, three = (Entry(bytes([each]) * 16) for each in range(3))
     with Target(str(tmp_path)) as target:
-        first = Journal(target)
-        assert first.plan("a", one) is None
-        assert first.plan("b", two) is None
-        first.undo("b")
-        first.finish()
-        first.close()
+        with _run(target) as (journal, listing):
+            assert listing.plan("a", one) is None
+            assert listing.plan("b", two) is None
+            listing.undo("b")
+            listing.flush()
+            journal.finish()
         (tmp_path / "a").write_text("")
         (tmp_path / "mine").write_text("")
-        second = Journal(target)
-        assert second.plan("a", two) == one
-        assert second.plan("mine", three) is None
-        assert second.plan("c", three) is None
-        second.undo("a")
-        second.finish()
-        second.close()
+        with _run(target) as (journal, listing):
+            assert listing.plan("a", two) == one
+            assert listing.plan("mine", three) is None
+            assert listing.plan("c", three) is None
+            listing.undo("a")
+            listing.flush()
+            assert (listing.planned, set(journal.remaining)) == (["a"], {"a"})
+            journal.planned(listing.planned)
+            assert journal.remaining == {}
+            journal.finish()
     assert instantiated_files(str(tmp_path)) == {"a": one, "c": three}
     assert instantiated_files(str(tmp_path / "none")) == {}
+
+
+def test_a_run_that_changed_nothing_leaves_the_list_as_it_is(tmp_path: Path) -> None:
+    one = Entry(bytes(16))
+    manifest = tmp_path / ".ldb_instantiated"
+    with Target(str(tmp_path)) as target:
+        for _ in range(2):
+            with _run(target) as (journal, listing):
+                listing.plan("a", one)
+                listing.flush()
+                journal.finish()
+            (tmp_path / "a").write_text("")
+            os.utime(manifest, ns=(1, 1))
+        before = manifest.read_bytes()
+        with _run(target) as (journal, listing):
+            listing.plan("a", one)
+            journal.finish()
+        assert (manifest.read_bytes(), manifest.stat().st_mtime_ns) == (before, 1)
+        with _run(target) as (journal, listing):
+            journal.forget("a")
+            journal.finish()
+    assert instantiated_files(str(tmp_path)) == {}
+
+
+def test_a_list_whose_end_is_torn_is_mended(tmp_path: Path) -> None:
+    manifest = tmp_path / ".ldb_instantiated"
+    manifest.write_text(HEADER + "\n" + line_of("a", Entry(bytes(16))) + "+ 0000")
+    with Target(str(tmp_path)) as target, _run(target) as (journal, listing):
+        listing.plan("b", Entry(bytes(16)))
+        listing.flush()
+        journal.finish()
+    assert set(instantiated_files(str(tmp_path))) == {"a", "b"}
+
+
+@contextmanager
+def _run(target: Target) -> Iterator[tuple[Journal, Listing]]:
+    with closing(Journal(target)) as journal:
+        before = Before(journal.listed, journal.has_files)
+        with closing(Listing(target, before)) as listing:
+            yield journal, listing
