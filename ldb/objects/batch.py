@@ -16,7 +16,7 @@ from ldb.errors import BadInput
 from ldb.ids import Oid
 from ldb.objects.model import Blob, BlobType, hash_many, oid_of
 from ldb.objects.pack import Pack, PackWriter
-from ldb.objects.packformat import PACK_BYTES
+from ldb.objects.packformat import PACK_BYTES, columns_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,7 +156,10 @@ class BatchWriter:
         pack = self._pack.finish()
         if pack is None:
             return
-        self._store.backend.create(pack.key, pack.data, unconditional=True)
+        create = self._store.backend.create
+        create(pack.key, pack.data, unconditional=True)
+        for kind, data in self._pack.columns():
+            create(columns_key(pack.name, kind), data, unconditional=True)
         self._pack = PackWriter(self._max_bytes)
         self._store.adopt(pack)
         self.packs.append(pack.name)

@@ -12,12 +12,10 @@ from ldb.columns.read import open_columns
 from ldb.columns.shred import Shredder
 from ldb.columns.write import encode_columns
 from ldb.errors import Corrupt, LdbError, NotFound
+from ldb.objects.columnsink import FEWEST_ROWS
 from ldb.objects.model import BlobType
 from ldb.objects.packformat import columns_key, pack_name
 from ldb.objects.packread import PackReader
-
-FEWEST_ROWS = 256
-"""Packs with fewer blobs of a type than this have no columns: row by row is as quick."""
 
 
 class ColumnFiles:
@@ -57,7 +55,10 @@ class ColumnFiles:
             return None
         except NotFound:
             pass
-        column = shred_pack(pack, kind)
+        try:
+            column = shred_pack(pack, kind)
+        except ValueError:  # payloads that are no MessagePack: reading them tells
+            return None
         self.made += 1
         try:
             pack.backend.create(key, encode_columns(column), unconditional=True)

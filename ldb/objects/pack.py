@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import zlib
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from struct import pack as pack_struct
 from struct import unpack_from
 
@@ -20,6 +20,7 @@ from ldb.backends.base import Buffer
 from ldb.errors import BadInput
 from ldb.ids import Oid
 from ldb.objects import frames
+from ldb.objects.columnsink import COLUMN_TYPES, ColumnSink
 from ldb.objects.model import MAX_PAYLOAD, Blob, BlobType, hash_many, oid_of
 from ldb.objects.packformat import (
     BLOCK,
@@ -72,6 +73,7 @@ class PackWriter:
         self._open = {kind: _Block(kind, block_target(kind)) for kind in BlobType}
         self._written: list[_Block] = []
         self._places: dict[bytes, _Block] = {}
+        self._sinks = {kind: ColumnSink() for kind in COLUMN_TYPES}
 
     def __len__(self) -> int:
         """Number of blobs."""
@@ -150,6 +152,8 @@ class PackWriter:
         self._file += frame
         self._written.append(block)
         self._places.update(dict.fromkeys(oids, block))
+        if kind in self._sinks:
+            self._sinks[kind].add(_payloads(frames.decompress(frame, raw, "block", "copied")))
 
     def get(self, oid: Oid) -> Blob | None:
         """A blob added before; None where it is not in this pack."""
@@ -161,9 +165,7 @@ class PackWriter:
             return Blob(block.type, block.payloads[place])
         frame = bytes(self._file[block.offset : block.offset + block.stored])
         raw = frames.decompress(frame, block.raw, oid, "pack being written")
-        lengths = unpack_from(f"<{len(block.oids)}I", raw, 4)
-        start = 4 + 4 * len(lengths) + sum(lengths[:place])
-        return Blob(block.type, raw[start : start + lengths[place]])
+        return Blob(block.type, _payloads(raw)[place])
 
     def finish(self) -> Pack | None:
         """The whole file, None where nothing was added. Nothing may be added afterwards."""
@@ -175,6 +177,12 @@ class PackWriter:
         data = memoryview(self._close())
         return Pack(hashlib.sha256(data).hexdigest(), data, len(self._places))
 
+    def columns(self) -> Iterator[tuple[BlobType, bytes]]:
+        """The column files that go beside the finished pack."""
+        for kind, sink in self._sinks.items():
+            if data := sink.finish():
+                yield kind, data
+
     def _write(self, block: _Block) -> _Block:
         """Compress a block into the file; the block to go on with."""
         lengths = list(map(len, block.payloads))
@@ -182,6 +190,8 @@ class PackWriter:
         frame = frames.compress(head + b"".join(block.payloads))
         block.offset, block.stored = len(self._file), len(frame)
         block.crc = zlib.crc32(frame)
+        if block.type in self._sinks:
+            self._sinks[block.type].add(block.payloads)
         block.payloads = []
         self._file += frame
         self._written.append(block)
@@ -214,3 +224,10 @@ class PackWriter:
 
     def _pad(self) -> None:
         self._file += bytes(aligned(len(self._file)) - len(self._file))
+
+
+def _payloads(raw: bytes) -> list[bytes]:
+    """The blobs of a decompressed block."""
+    (count,) = unpack_from("<I", raw)
+    lengths = unpack_from(f"<{count}I", raw, 4)
+    return [raw[low:high] for low, high in pairwise(accumulate(lengths, initial=4 + 4 * count))]

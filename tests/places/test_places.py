@@ -141,9 +141,9 @@ def test_a_damaged_file_is_not_believed() -> None:
         damaged = bytearray(data)
         damaged[at] ^= 4
         with pytest.raises(Corrupt):
-            parse_places(damaged, "somewhere")
+            parse_places(bytes(damaged), "somewhere")
     with pytest.raises(Corrupt):
-        parse_places(data[:20], "somewhere")
+        parse_places(bytes(data[:20]), "somewhere")
     key = places_key(pack.key.rpartition("/")[2].removesuffix(".pack"))
     sample.store.backend.create(key, bytes(damaged))
     assert np.array_equal(sample.oids("annotation"), sample.rows.fields[1])

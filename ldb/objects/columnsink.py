@@ -1,0 +1,52 @@
+"""Gathering a pack's blobs for its column files, while the pack is being written.
+
+numpy and the rest load once there are enough blobs for columns to be worth a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ldb.objects.model import BlobType
+
+if TYPE_CHECKING:
+    from ldb.columns.shred import Shredder
+
+COLUMN_TYPES = (BlobType.ANNOTATION, BlobType.RECORD)
+"""Types of blobs that packs have columns of."""
+
+FEWEST_ROWS = 256
+"""Packs with fewer blobs of a type than this have no columns: row by row is as quick."""
+
+
+class ColumnSink:
+    """The blobs of one type of a pack, in the order of the pack."""
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._shredder: Shredder | None = None
+
+    def add(self, payloads: Sequence[bytes]) -> None:
+        """More blobs, after those added before."""
+        if self._shredder is not None:
+            self._shredder.add(payloads)
+            return
+        self._waiting += payloads
+        if len(self._waiting) >= FEWEST_ROWS:
+            from ldb.columns.shred import Shredder
+
+            self._shredder = Shredder()
+            self._shredder.add(self._waiting)
+            self._waiting = []
+
+    def finish(self) -> bytes | None:
+        """The column file; None for too few blobs, or payloads that are no MessagePack."""
+        if self._shredder is None:
+            return None
+        from ldb.columns.write import encode_columns
+
+        try:
+            return encode_columns(self._shredder.finish())
+        except ValueError:  # bytes made by somebody else: they are read row by row, which tells
+            return None
