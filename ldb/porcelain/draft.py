@@ -71,14 +71,8 @@ def add(
             place, sources, filters, default="root", seed=seed, progress=progress, known=known
         )
         rows = by_id(chosen.rows)
-        there, drafted = drafted_rows(workspace, rows.ids)
-        other = there & (drafted.annotations != rows.annotations).any(axis=1)
-        # An object keeps its transforms in the draft unless the source brings its own.
-        own = rows.transforms.any(axis=1, keepdims=True)
-        transforms = np.where(own, rows.transforms, drafted.transforms)
-        changes = Changes.upserts(Rows(rows.ids, (rows.annotations, transforms)))
+        changes, counts = _upserts(workspace, rows)
         operation = operation_for(command, chosen, filters, seed)
-        counts = {"added": int((~there).sum()), "updated": int(other.sum())}
         return Changed(
             apply(workspace, chunked(changes), operation, counts),
             rows,
@@ -87,6 +81,20 @@ def add(
             edited=len(edits.oids),
             warnings=(*map(str, indexed.problems), *chosen.warnings),
         )
+
+
+def _upserts(workspace: Workspace, rows: Selected) -> tuple[Changes, dict[str, int]]:
+    """The changes that put rows into the draft, and how many are new or other than there."""
+    if not workspace.state.root.count:  # nothing to compare with
+        counts = {"added": len(rows), "updated": 0}
+        return Changes.upserts(Rows(rows.ids, (rows.annotations, rows.transforms))), counts
+    there, drafted = drafted_rows(workspace, rows.ids)
+    other = there & (drafted.annotations != rows.annotations).any(axis=1)
+    # An object keeps its transforms in the draft unless the source brings its own.
+    own = rows.transforms.any(axis=1, keepdims=True)
+    transforms = np.where(own, rows.transforms, drafted.transforms)
+    counts = {"added": int((~there).sum()), "updated": int(other.sum())}
+    return Changes.upserts(Rows(rows.ids, (rows.annotations, transforms))), counts
 
 
 def delete(
@@ -136,7 +144,7 @@ def apply(
     """Edit the draft and save it; a change that changes nothing leaves no trace."""
     state, schema = workspace.state, dataset_schema(workspace.instance)
     with workspace.store.writer() as writer:
-        made = edit(writer, writer, schema, state.root.root, changes)
+        made = edit(workspace.store, writer, schema, state.root.root, changes)
     root = MapRoot(made.oid, made.count)
     if root.root == state.root.root:
         return workspace
