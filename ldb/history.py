@@ -265,6 +265,7 @@ def publish(
         made = make(current)
         if made is None:
             return None
+        _write_places(instance)
         made = replace(made, name=ref.name, number=newest.number + 1 if newest else 1)
         oid = instance.objects.put(encode_commit(made))
         outcome = instance.refs.advance(ref, newest, oid, made.author)
@@ -272,3 +273,13 @@ def publish(
             return Version(ref, outcome.ref.number, oid, made)
         pause(tries)
     raise Conflict(str(ref), "to be first", "others, again and again")
+
+
+def _write_places(instance: Instance) -> None:
+    """Place files go beside the packs of a new version before its ref does."""
+    written = instance.objects.written
+    if written:
+        from ldb.places.write import write_places  # numpy: not for `ldb config`
+
+        write_places(instance.objects, written)
+        written.clear()

@@ -58,6 +58,8 @@ class ObjectStore:
         self._packs: list[PackReader] | None = None
         self._loose: set[Oid] | None = None
         self._blocks = BlockCache(CACHE_BYTES)
+        self.written: list[PackReader] = []
+        """Packs that were written through this store."""
 
     # -- one blob ----------------------------------------------------------------------
 
@@ -189,6 +191,7 @@ class ObjectStore:
         """Take note of a pack that has just been published here."""
         if all(known.key != pack.key for known in self.packs()):
             self.packs().append(PackReader(self.backend, pack.key, len(pack.data)))
+            self.written.append(self.packs()[-1])
 
     def loose(self) -> Iterator[Oid]:
         """Oids of the loose blobs of this store, sorted."""

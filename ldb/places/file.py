@@ -28,6 +28,8 @@ PACK = struct.Struct("<32sII")
 
 FIELDS = {"annotation": (1, BlobType.ANNOTATION), "record": (2, BlobType.RECORD)}
 """Fields of map rows that name blobs: code in the file, and type of the blobs."""
+NAMING = {"objects": ("record", "annotation"), "dataset": ("annotation",)}
+"""Schemas of maps whose first fields name blobs, and those fields."""
 _NAMES = {code: name for name, (code, _) in FIELDS.items()}
 
 

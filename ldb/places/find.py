@@ -50,19 +50,21 @@ def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
     numbers = np.full(leaves.size, UNKNOWN, np.uint32)
     packs = store.all_packs()
     at = locate(packs, leaves.oids)
-    rest = [np.flatnonzero(at.pack == ABSENT)]
-    for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
+    unsaid = at.pack == ABSENT
+    for place in np.unique(at.pack[~unsaid]).tolist():
         wanted = np.flatnonzero(at.pack == place)
         file = load_places(packs[place])
-        if file is not None and (section := file.section(field)):
-            shift = _Shift(file, field, table, packs)
+        section = file.section(field) if file else None
+        if file is None or section is None:
+            unsaid[wanted] = True
+        else:
             hits = _rows_of(section, at.ordinal[wanted])
+            shift = _Shift(file, field, table, packs)
             _copy(leaves, wanted[hits >= 0], section, hits[hits >= 0], shift, numbers)
-            wanted = wanted[hits < 0]
-        rest.append(wanted)
-    unsaid = np.sort(np.concatenate(rest))
-    if len(unsaid):
-        _search_leaves(store, leaves, unsaid, field, table, numbers)
+            unsaid[wanted[hits < 0]] = True
+    rest = np.flatnonzero(unsaid)
+    if len(rest):
+        _search_leaves(store, leaves, rest, field, table, numbers)
     return Places(table, numbers)
 
 

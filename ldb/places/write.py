@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ldb.errors import LdbError
-from ldb.maps import Schema
+from ldb.ids import NO_OID, Oid
 from ldb.maps.decode import unpack
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.oidtable import as_oids
 from ldb.objects.packformat import pack_name
 from ldb.objects.packread import PackReader
 from ldb.objects.store import ObjectStore
-from ldb.places.file import FIELDS, PackCounts, Section, encode_places, places_key
+from ldb.places.file import FIELDS, NAMING, PackCounts, Section, encode_places, places_key
 from ldb.places.find import search
 from ldb.places.model import Table
 
@@ -27,15 +27,13 @@ FEWEST_ROWS = 1024
 """Leaves with fewer rows than this in all are searched for when they are asked: no file."""
 
 
-def write_places(
-    store: ObjectStore, packs: Iterable[PackReader], schemas: Sequence[Schema]
-) -> None:
-    """Write the place files of these packs of `store`, as far as they hold leaves of `schemas`.
+def write_places(store: ObjectStore, packs: Iterable[PackReader]) -> None:
+    """Write the place files of these packs of `store`.
 
     Nothing depends on a place file, so one that cannot be written is left out.
     """
     for pack in packs:
-        data = make_places(store, pack, schemas)
+        data = make_places(store, pack)
         if data is not None:
             key = places_key(pack_name(pack.key) or "")
             try:
@@ -44,9 +42,9 @@ def write_places(
                 return
 
 
-def make_places(store: ObjectStore, pack: PackReader, schemas: Sequence[Schema]) -> bytes | None:
+def make_places(store: ObjectStore, pack: PackReader) -> bytes | None:
     """The place file of one pack; None where it would say too little to be worth a file."""
-    gathered = _gather(pack, {schema.name: schema for schema in schemas})
+    gathered = _gather(pack)
     if sum(each.rows for each in gathered.values()) < FEWEST_ROWS:
         return None
     packs = store.all_packs()
@@ -89,17 +87,18 @@ class _Gathered:
         )
 
 
-def _gather(pack: PackReader, schemas: dict[str, Schema]) -> dict[str, _Gathered]:
+def _gather(pack: PackReader) -> dict[str, _Gathered]:
     gathered = {field: _Gathered() for field in FIELDS}
     blocks = (each for each in pack.blocks() if each.type is BlobType.MAP)
     for block in pack.read_blocks(blocks):
         for ordinal, payload in enumerate(block.all(), block.block.first):
-            blob = Blob(BlobType.MAP, payload)
-            node = unpack(blob.oid, blob)
-            schema = schemas.get(node["schema"])
-            if schema is None or node["level"]:
-                continue
-            for (name, _), oids in zip(schema.fields, node["fields"], strict=False):
-                if name in gathered:
+            node = unpack(_UNNAMED, Blob(BlobType.MAP, payload))
+            if not node["level"]:
+                names = NAMING.get(node["schema"], ())
+                for name, oids in zip(names, node["fields"], strict=False):
                     gathered[name].add(ordinal, oids)
     return gathered
+
+
+_UNNAMED = Oid(NO_OID)
+"""Stands for a node's oid, which nobody here needs enough to hash the node for it."""

@@ -52,7 +52,7 @@ class Sample:
             return build(writer, SCHEMA, [rows]).oid
 
     def make(self) -> None:
-        write_places(self.store, self.store.packs(), [SCHEMA])
+        write_places(self.store, self.store.packs())
 
     def oids(self, field: str) -> NDArray[np.uint8]:
         """The oid at the place of each row, as a check from the other side."""
@@ -135,8 +135,8 @@ def test_leaves_of_several_versions_are_put_together_from_their_packs_files() ->
 
 def test_a_damaged_file_is_not_believed() -> None:
     sample = Sample()
-    (pack,) = [each for each in sample.store.packs() if make_places(sample.store, each, [SCHEMA])]
-    data = bytearray(make_places(sample.store, pack, [SCHEMA]) or b"")
+    (pack,) = [each for each in sample.store.packs() if make_places(sample.store, each)]
+    data = bytearray(make_places(sample.store, pack) or b"")
     for at in (0, 9, 12, 16, 30, 70, len(data) // 2, len(data) - 1):
         damaged = bytearray(data)
         damaged[at] ^= 4
