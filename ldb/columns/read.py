@@ -9,6 +9,7 @@ Format: docs/formats/columns.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from zlib import crc32
 
@@ -112,8 +113,15 @@ class _File:
         count = self.count(texts["count"])
         length = self.count(texts["data"][2])
         data = self._part(texts["data"], ("u1",), length, f"{path}: texts")
-        ends = self._ends(texts, count, length, f"{path}: ends of texts")
-        words = Words(data, ends, texts.get("distinct") == 1)
+        ends = cache(self._ends(texts, count, length, f"{path}: ends of texts"))
+
+        def checked_data() -> NDArray[np.uint8]:
+            found = data()
+            if length and found.max() > 127 and not _is_utf8(found, ends()):
+                raise Corrupt(self._where, f"{path}: texts")
+            return found
+
+        words = Words(checked_data, ends, texts.get("distinct") == 1)
         if "code" not in node:
             _must(count == size)
             return lambda: np.arange(size), words
@@ -165,6 +173,16 @@ class _File:
                 raise Corrupt(self._where, what) from error
 
         return load
+
+
+def _is_utf8(data: NDArray[np.uint8], ends: Ints) -> bool:
+    """Whether each text is, and not just all of them together."""
+    try:
+        data.tobytes().decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    starts = ends[ends < len(data)]
+    return not (data[starts] & 0xC0 == 0x80).any()
 
 
 def _checked(value: Any, kind: type) -> Any:

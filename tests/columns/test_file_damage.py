@@ -36,13 +36,17 @@ def opened(data: bytes) -> Column:
 
 def test_every_flipped_byte_is_named_or_harmless() -> None:
     kept = ("t", "l", "m", "f")
-    values = [{key: each[key] for key in kept if key in each} for each in VALUES]
+    values = [{key: each[key] for key in kept if key in each} for each in VALUES[:20]]
     file = encode_columns(from_values(values))
-    vital = set(range(len(file) - 10, len(file)))
-    for offset, stored, *_ in _parts(_directory(file)["root"]):
+    parts = [each for each in _parts(_directory(file)["root"]) if each[1]]
+    stop = len(file) - 10 - struct.unpack("<i", file[-10:-6])[0]
+    directory = 24 + struct.unpack("<I", file[stop - 16 : stop - 12])[0]
+    vital = {*range(len(file) - 10, len(file)), *range(stop - directory, stop)}
+    for offset, stored, *_ in parts:
         vital.update(range(offset, offset + stored))
-    assert len(vital) > 200
-    for at in range(len(file)):
+    assert {stored < raw for _, stored, raw, *_ in parts} == {True, False}
+    # What only Arrow readers look at makes most of a small file, and is looked at in steps.
+    for at in sorted(vital.union(range(0, len(file), 5), range(len(file) // 2))):
         damaged = bytearray(file)
         damaged[at] ^= 0x11
         try:
@@ -85,9 +89,9 @@ def _parts(node: Any) -> Any:
 
 def rebuilt(directory: Any, data: bytes = FILE) -> bytes:
     """A file with this directory instead, all checksums right."""
-    footer = struct.unpack("<i", data[-10:-6])[0]
+    footer = struct.unpack("<i", FILE[-10:-6])[0]
     packed = directory if isinstance(directory, bytes) else layout.pack(directory)
-    return data + packed + data[len(data) - 10 - footer :]
+    return data + packed + FILE[len(FILE) - 10 - footer :]
 
 
 def changed(change: Callable[[Any], None]) -> bytes:
@@ -170,6 +174,21 @@ def test_codes_that_point_outside_are_refused() -> None:
         opened(changed(change)).values()
 
 
+@pytest.mark.parametrize(("data", "ends"), [(b"\xc3\xa9", 1), (b"\xc3a", 2), (b"a\xff", 2)])
+def test_texts_that_are_not_utf8_are_refused(data: bytes, ends: int) -> None:
+    offsets = struct.pack("<3i", 0, ends, 2)
+    at = len(FILE)
+    words = {
+        "count": 2,
+        "ends": [at, 12, 12, "i4", crc32(offsets)],
+        "data": [at + 12, 2, 2, "u1", crc32(data)],
+    }
+    directory = {"rows": 2, "root": {"kinds": [6], "words": words}}
+    column = opened(rebuilt(directory, FILE + offsets + data))
+    with pytest.raises(Corrupt, match="texts"):
+        column.values()
+
+
 def test_a_frame_that_says_another_size_is_refused_before_it_is_unpacked() -> None:
     data = FILE[:8] + ZEROS + FILE[8:]
     directory = {
@@ -233,5 +252,5 @@ def test_any_change_of_the_directory_is_refused_or_gives_values(data: Any) -> No
     try:
         column = opened(rebuilt(directory))
         assert len(column.values()) == column.size
-    except (Corrupt, UnicodeDecodeError):
+    except Corrupt:
         pass
