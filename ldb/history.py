@@ -281,5 +281,6 @@ def _write_places(instance: Instance) -> None:
     if written:
         from ldb.places.write import write_places  # numpy: not for `ldb config`
 
-        write_places(instance.objects, written)
-        written.clear()
+        mine, instance.objects.written = list(written), []
+        instance.objects.refresh()  # other processes wrote what the rows name
+        write_places(instance.objects, mine)

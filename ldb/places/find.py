@@ -50,20 +50,17 @@ def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
     numbers = np.full(leaves.size, UNKNOWN, np.uint32)
     packs = store.all_packs()
     at = locate(packs, leaves.oids)
-    unsaid = at.pack == ABSENT
-    for place in np.unique(at.pack[~unsaid]).tolist():
+    for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
         wanted = np.flatnonzero(at.pack == place)
         file = load_places(packs[place])
         section = file.section(field) if file else None
-        if file is None or section is None:
-            unsaid[wanted] = True
-        else:
+        if file is not None and section is not None:
             hits = _rows_of(section, at.ordinal[wanted])
             shift = _Shift(file, field, table, packs)
             _copy(leaves, wanted[hits >= 0], section, hits[hits >= 0], shift, numbers)
-            unsaid[wanted[hits < 0]] = True
-    rest = np.flatnonzero(unsaid)
-    if len(rest):
+    unknown = np.flatnonzero(numbers == UNKNOWN)
+    if len(unknown):
+        rest = np.unique(np.searchsorted(leaves.starts, unknown, side="right") - 1)
         _search_leaves(store, leaves, rest, field, table, numbers)
     return Places(table, numbers)
 
