@@ -20,7 +20,7 @@ from ldb.indexing.publish import IndexRoots, Run, map_root, publish_run, roots_o
 from ldb.indexing.read import BatchResult, Problem, Reader
 from ldb.indexing.scan import Scan
 from ldb.indexing.targets import Target
-from ldb.indexing.workers import read_all
+from ldb.indexing.workers import reading
 from ldb.instance import Instance
 from ldb.maps import edit
 from ldb.objects.batch import BatchWriter
@@ -128,11 +128,12 @@ def _edited(
         strict=options.strict,
         objects=instance.objects,
     )
-    results = read_all(scan.batches(), opener, scan.processes)
-    changes = gathered.path_changes(_counted(results, progress), scan.replaced)
-    paths = edit(writer, writer, PATHS, old.paths.root, changes)
-    rows = gathered.object_changes(writer, scan.unchanged)
-    objects = edit(writer, writer, objects_schema(instance), old.objects.root, rows)
+    with reading(scan.batches(), opener, scan.processes) as results:
+        changes = gathered.path_changes(_counted(results, progress), scan.replaced)
+        paths = edit(writer, writer, PATHS, old.paths.root, changes)
+        # The workers publish their packs meanwhile.
+        rows = gathered.object_changes(writer, scan.unchanged)
+        objects = edit(writer, writer, objects_schema(instance), old.objects.root, rows)
     return IndexRoots(map_root(objects), map_root(paths))
 
 

@@ -18,36 +18,47 @@ from ldb.processes import Team, receive, send
 IN_FLIGHT = 3
 """Batches a worker has waiting, so that it never idles."""
 
-MAX_AHEAD = 256
+MAX_AHEAD = 128
 """Batches that may be finished before an earlier, slower one: bounds memory."""
 
 OpenReader = Callable[[], "contextlib.AbstractContextManager[Reader]"]
 
 
-def read_all(
+@contextlib.contextmanager
+def reading(
     batches: Iterator[list[FolderJobs]], open_reader: OpenReader, processes: int
-) -> Iterator[BatchResult]:
-    """Results of all batches, in order. Packs are published when the iterator ends."""
+) -> Iterator[Iterator[BatchResult]]:
+    """Results of all batches, in order; every pack is published when the context is left.
+
+    What is done in it after the last result goes on beside that publishing.
+    """
     first = list(itertools.islice(batches, 2))
+    everything = itertools.chain(first, batches)
     if len(first) < 2 or processes < 2:
         with open_reader() as reader:
-            for batch in itertools.chain(first, batches):
-                yield reader.read(batch)
-        return
-    with _Pool(open_reader, processes) as pool:
-        yield from pool.run(itertools.chain(first, batches))
+            yield map(reader.read, everything)
+    else:
+        with _Pool(open_reader, processes) as pool:
+            yield pool.run(everything)
 
 
 class _Pool:
     def __init__(self, open_reader: OpenReader, processes: int) -> None:
         self._team = Team(_work, [(open_reader,)] * processes)
         self._pipes = self._team.pipes
+        self._told = False
 
     def __enter__(self) -> _Pool:
         return self
 
-    def __exit__(self, *failed: object) -> None:
-        self._team.end(stop=failed[0] is not None)
+    def __exit__(self, kind: type[BaseException] | None, *failed: object) -> None:
+        finished = False
+        try:
+            if kind is None:
+                self._finish()
+                finished = True
+        finally:
+            self._team.end(stop=not finished)
 
     def run(self, batches: Iterator[list[FolderJobs]]) -> Iterator[BatchResult]:
         ready: dict[int, BatchResult] = {}
@@ -62,6 +73,7 @@ class _Pool:
                 batch = next(batches, None)
                 if batch is None:
                     exhausted = True
+                    self._tell()
                     break
                 send(idle, (issued, packed(batch)), "indexing")
                 load[idle] += 1
@@ -76,15 +88,20 @@ class _Pool:
             while following in ready:
                 yield ready.pop(following)
                 following += 1
-        self._finish()
 
     def _least(self, load: dict[Connection, int]) -> Connection | None:
         pipe = min(load, key=lambda each: load[each])
         return pipe if load[pipe] < IN_FLIGHT else None
 
+    def _tell(self) -> None:
+        """No more batches: a worker publishes as soon as it has done those it has."""
+        if not self._told:
+            self._told = True
+            for pipe in self._pipes:
+                send(pipe, None, "indexing")
+
     def _finish(self) -> None:
-        for pipe in self._pipes:
-            send(pipe, None, "indexing")
+        self._tell()
         for pipe in self._pipes:
             receive(pipe, "indexing")
 
