@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,7 @@ from numpy.typing import NDArray
 from ldb.errors import BadInput, Corrupt
 from ldb.instance import Instance
 from ldb.instantiate.layout import Layout
-from ldb.instantiate.manifest import Entry
-from ldb.instantiate.naming import Name
+from ldb.instantiate.model import Item, RecordRow
 from ldb.objects.codec import decode_as
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
@@ -27,47 +25,6 @@ BATCH = 256
 
 BATCH_BYTES = 64 * 1024 * 1024
 """Data and annotations of a batch, unless a single object has more."""
-
-
-class SeenRow(TypedDict):
-    """A place where an object was seen, as a record has it."""
-
-    gid: int
-    mode: int
-    mtime: int
-    path: str
-    uid: int
-
-
-class RecordRow(TypedDict):
-    """A record as it is stored: `ldb.catalog.Record` without the making of objects."""
-
-    annotations: list[bytes]
-    first_indexed: int
-    last_indexed: int
-    paths: list[SeenRow]
-    size: int
-    tags: list[str]
-    type: str
-
-
-class Item(NamedTuple):
-    """One object to be written."""
-
-    id: bytes
-    size: int
-    paths: list[SeenRow]
-    """Where it was seen."""
-    first_indexed: int
-    """Nanoseconds since 1970: no place was hashed earlier."""
-    name: Name
-    payload: bytes | None
-    """Its annotation; None without one."""
-    annotation: bytes = b""
-    """Oid of the annotation; empty without one."""
-    had_data: Entry | None = None
-    """What the manifest lists under the data file's name."""
-    had_annotation: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,32 +60,41 @@ class Items:
             yield batch
 
     def _items(self, start: int, stop: int) -> Iterator[Item]:
-        records: dict[int, RecordRow] = {}
-        for positions, rows in load_rows(self.instance.objects, self.chosen.records[start:stop]):
-            records.update(zip(positions.tolist(), rows, strict=True))
-        annotations = self.chosen.annotations[start:stop]
+        chosen, store = self.chosen, self.instance.objects
+        records = dict(_numbered(load_rows(store, chosen.records[start:stop])))
+        ids, width = chosen.ids[start:stop].tobytes(), chosen.ids.shape[1]
+        name = self.layout.name
+
+        def item(at: int, payload: bytes | None, oid: bytes) -> Item:
+            record = records[at]
+            object_id = ids[at * width : (at + 1) * width]
+            return Item(
+                object_id,
+                record["size"],
+                record["paths"],
+                record["first_indexed"] * 1_000_000,
+                name(start + at, object_id.hex(), first_path(record), record["type"]),
+                payload,
+                oid,
+            )
+
+        annotations = chosen.annotations[start:stop]
         annotated = annotations.any(axis=1)
         for at in np.flatnonzero(~annotated).tolist():
-            yield self._item(start + at, records[at], None, b"")
+            yield item(at, None, b"")
         where = np.flatnonzero(annotated)
-        oids = annotations[where]
-        for found, payloads in self.instance.objects.scan(oids, BlobType.ANNOTATION):
-            names = map(bytes, oids[found])
-            for at, payload, oid in zip(where[found].tolist(), payloads, names, strict=True):
-                yield self._item(start + at, records[at], payload, oid)
+        for found, payloads in store.scan(annotations[where], BlobType.ANNOTATION):
+            places = where[found]
+            oids = annotations[places].tobytes()
+            for number, at in enumerate(places.tolist()):
+                yield item(at, payloads[number], oids[32 * number : 32 * number + 32])
 
-    def _item(self, at: int, record: RecordRow, payload: bytes | None, oid: bytes) -> Item:
-        object_id = self.chosen.ids[at].tobytes()
-        paths = record["paths"]
-        return Item(
-            object_id,
-            record["size"],
-            paths,
-            record["first_indexed"] * 1_000_000,
-            self.layout.name(at, object_id.hex(), first_path(record), record["type"]),
-            payload,
-            oid,
-        )
+
+def _numbered(
+    parts: Iterable[tuple[NDArray[np.int64], list[RecordRow]]],
+) -> Iterator[tuple[int, RecordRow]]:
+    for positions, rows in parts:
+        yield from zip(positions.tolist(), rows, strict=True)
 
 
 def first_path(record: RecordRow) -> str:
@@ -145,7 +111,7 @@ def load_rows(
         yield positions, _rows(payloads)
 
 
-def _rows(payloads: Iterable[bytes]) -> list[RecordRow]:
+def _rows(payloads: list[bytes]) -> list[RecordRow]:
     try:
         return [decode_as(payload, RecordRow) for payload in payloads]
     except BadInput as error:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ldb.instantiate.items import Item
-from ldb.instantiate.manifest import Entry, Listed, line_of, open_to_append
+from ldb.instantiate.manifest import Listed, line_of, open_to_append
+from ldb.instantiate.model import Entry, Item
 from ldb.instantiate.source import write_all
 from ldb.instantiate.target import MANIFEST, Target, target_errors
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from ldb.errors import StoreFailed
 from ldb.ids import is_hex
 from ldb.instantiate.annotation import payload_of, read_text
+from ldb.instantiate.model import Entry
 from ldb.instantiate.source import is_object, write_all
 from ldb.instantiate.target import (
     MANIFEST,
@@ -31,15 +32,6 @@ from ldb.objects.model import BlobType, oid_of
 HEADER = "ldb-instantiated 1"
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file that LDB wrote, and with what."""
-
-    object_id: bytes
-    annotation: bytes = b""
-    """Oid of the annotation in it; empty for a data file."""
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ldb.errors import LdbError, Unsupported
+from ldb.instantiate.model import Item
 from ldb.instantiate.options import Link
 from ldb.instantiate.target import Target
 from ldb.storage.location import local_path
@@ -76,18 +77,19 @@ class Fetcher:
             os.close(self._folder)
             self._folder = -1
 
-    def link_unchanged(
-        self, uri: str, found: tuple[int, int], hashed_after: int, folder: int, name: str
-    ) -> bool:
+    def link_unchanged(self, item: Item, folder: int) -> bool:
         """Hard-link a file that is as it was when it was indexed; False: nothing was done.
 
-        `found` is the size and time of change that the index has of it. They were proven to
-        belong to the object by a hash made after `hashed_after`; so where the file held still
-        before that and both are the same now, it is not read again.
+        The index has its size and time of change, proven to belong to the object by a hash
+        made after `first_indexed`. So where the file had held still before that, and both
+        are the same now, it is not read again.
         """
-        if self._link != "hardlink" or not settled_mtime(found[1], hashed_after):
+        seen = item.paths[0]
+        mtime: int = seen["mtime"]
+        if not settled_mtime(mtime, item.first_indexed):
             return False
-        above, _, base = uri.rpartition("/")
+        above, _, base = seen["path"].rpartition("/")
+        name = item.name.data
         try:
             if above != self._above:
                 self._enter(above)
@@ -96,7 +98,7 @@ class Fetcher:
             return False  # `fetch` finds out why
         # Looked at only now, so it is the file that has the name, whatever happens over there.
         made = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if (made.st_size, made.st_mtime_ns) == found and stat.S_ISREG(made.st_mode):
+        if made.st_mtime_ns == mtime and made.st_size == item.size and stat.S_ISREG(made.st_mode):
             return True
         os.unlink(name, dir_fd=folder)
         return False

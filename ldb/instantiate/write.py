@@ -13,9 +13,10 @@ from enum import Enum
 
 from ldb.errors import BadInput
 from ldb.instantiate.annotation import annotation_text, payload_of, read_text
-from ldb.instantiate.items import Item, Items
+from ldb.instantiate.items import Items
 from ldb.instantiate.listing import Before, Listing
-from ldb.instantiate.manifest import Entry, is_entry
+from ldb.instantiate.manifest import is_entry
+from ldb.instantiate.model import Entry, Item
 from ldb.instantiate.options import Link, Problem
 from ldb.instantiate.source import Fetcher, Stale, is_object, is_one_of, write_all
 from ldb.instantiate.target import Refused, Target, failure, open_regular, refusal
@@ -75,6 +76,7 @@ class Writer:
         self._listing = Listing(self._target, before)
         self._fresh = before.is_fresh
         """Write first, and look only where a name turns out to be taken."""
+        self._may_link = self._fresh and options.link == "hardlink"
 
     def __enter__(self) -> Writer:
         return self
@@ -101,7 +103,8 @@ class Writer:
         name = item.name
         if not self._options.annotations_only:
             try:
-                new = self._linked(item) or self._data(item, result)
+                quick = self._may_link and bool(item.paths) and self._linked(item)
+                new = quick or self._data(item, result)
             except _Failed:
                 # An annotation alone would be no pair.
                 self._listing.undo(name.data_path)
@@ -120,15 +123,10 @@ class Writer:
             result.already_there += not new
 
     def _linked(self, item: Item) -> bool:
-        """The usual hard link, in three system calls; False: done the long way, or not at all."""
-        if not self._fresh or not item.paths:
-            return False
-        seen = item.paths[0]
+        """The usual hard link, in two system calls; False: done the long way, or not at all."""
         try:
             folder = self._target.open_folder(item.name.folder)
-            return self._fetcher.link_unchanged(
-                seen["path"], (item.size, seen["mtime"]), item.first_indexed, folder, item.name.data
-            )
+            return self._fetcher.link_unchanged(item, folder)
         except (OSError, Refused):
             return False
 

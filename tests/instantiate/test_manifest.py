@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ldb.errors import StoreFailed
 from ldb.instantiate.listing import Before, Listing
-from ldb.instantiate.manifest import HEADER, Entry, Journal, instantiated_files, line_of, parse
+from ldb.instantiate.manifest import HEADER, Journal, instantiated_files, line_of, parse
+from ldb.instantiate.model import Entry
 from ldb.instantiate.target import Target
 
 ENTRIES = st.builds(

@@ -1,0 +1,58 @@
+"""One object on its way into the folder, its record, and what the manifest says of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
+
+from ldb.instantiate.naming import Name
+
+
+class SeenRow(TypedDict):
+    """A place where an object was seen, as a record has it."""
+
+    gid: int
+    mode: int
+    mtime: int
+    path: str
+    uid: int
+
+
+class RecordRow(TypedDict):
+    """A record as it is stored: `ldb.catalog.Record` without the making of objects."""
+
+    annotations: list[bytes]
+    first_indexed: int
+    last_indexed: int
+    paths: list[SeenRow]
+    size: int
+    tags: list[str]
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file that LDB wrote, and with what."""
+
+    object_id: bytes
+    annotation: bytes = b""
+    """Oid of the annotation in it; empty for a data file."""
+
+
+class Item(NamedTuple):
+    """One object to be written."""
+
+    id: bytes
+    size: int
+    paths: list[SeenRow]
+    """Where it was seen."""
+    first_indexed: int
+    """Nanoseconds since 1970: no place was hashed earlier."""
+    name: Name
+    payload: bytes | None
+    """Its annotation; None without one."""
+    annotation: bytes = b""
+    """Oid of the annotation; empty without one."""
+    had_data: Entry | None = None
+    """What the manifest lists under the data file's name."""
+    had_annotation: Entry | None = None
