@@ -4,7 +4,7 @@ What an operation takes over ten objects is its start-up: interpreter, imports, 
 instance. It is taken off before fitting, or every cost would look flat while start-up dominates.
 The exponent k is that of `start-up + c · n^k`: the slope of a straight line through the logarithms
 of size and of the rest, by least squares, over sizes of 10k and more. Where the rest is not more
-than a fifth of the start-up it is noise, and the point has no say.
+than a tenth of the start-up it is noise, and the point has no say.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BASE = 10
 FROM = 10_000
 """Smallest size that is fitted."""
 
-RESOLUTION = 0.2
+RESOLUTION = 0.1
 """Share of the start-up below which a difference is noise."""
 
 
@@ -59,8 +59,10 @@ class Growth:
     @property
     def verdict(self) -> str:
         """The exponent in words."""
+        if self.fit is not None and self.fit.exponent < 0.05:
+            return "does not grow"
         if self.fit is not None:
-            return f"grows as n^{max(self.fit.exponent, 0):.2f}"
+            return f"grows as n^{self.fit.exponent:.2f}"
         fitted = [point for point in self.points if point.size >= FROM]
         return "flat: start-up only" if len(fitted) > 1 else "too few sizes"
 

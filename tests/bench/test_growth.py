@@ -84,3 +84,8 @@ def test_a_larger_cost_is_drawn_higher() -> None:
     heights = [float(circle.get("cy", 0)) for circle in circles]
     assert heights == sorted(heights, reverse=True)
     assert len(set(heights)) == 4
+
+
+def test_a_cost_that_stays_is_not_called_growth() -> None:
+    points = [Point(n, 0.5, True) for n in (10_000, 100_000, 1_000_000)]
+    assert growth("commit_100", "commit", 0.2, points).verdict == "does not grow"
