@@ -12,6 +12,7 @@ from ldb.maps.merge import Conflicts, Merged, Side, merge
 from ldb.maps.node import NodeSink, NodeSource
 from ldb.maps.read import count, lookup, scan
 from ldb.maps.rows import Changes, Root, Rows, Schema
+from ldb.maps.sort import sort
 
 __all__ = [
     "Changes",
@@ -35,4 +36,5 @@ __all__ = [
     "new_nodes",
     "nodes",
     "scan",
+    "sort",
 ]

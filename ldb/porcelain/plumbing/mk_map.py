@@ -1,18 +1,15 @@
 """`ldb mk-map`: a map from rows as text, in any order, in bounded memory.
 
-Rows with keys of a fixed width (`dataset`, `objects`) are parsed and sorted in numpy: they
-wait as bytes in a temporary file, and what is held is a few bytes a row. Rows of `paths` are
-sorted in runs, which are merged.
+Rows go through `maps.sort`, each with the number of its line, for what is said of those that
+have one key.
 """
 
 from __future__ import annotations
 
-import heapq
 import itertools
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from struct import Struct
-from typing import IO, BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +17,20 @@ from numpy.typing import NDArray
 from ldb.catalog import path_key
 from ldb.errors import BadInput, LdbError, NotFound
 from ldb.instance import Instance
-from ldb.maps import Root, Rows, Schema, build
+from ldb.maps import Root, Rows, Schema, build, sort
 from ldb.maps.rows import MAX_KEY
-from ldb.porcelain.plumbing.rowtext import NEWLINE, ZERO, unescaped
+from ldb.maps.sort import MEMORY
+from ldb.porcelain.plumbing.rowtext import NEWLINE, ZERO, key_texts, unescaped
 from ldb.progress import SILENT, Progress
 
 LINES = 65536
 """Lines parsed at a time."""
 
-RUN = 262144
-"""Rows of `paths` sorted at a time."""
+PATH_LINES = 8192
+"""The same for `paths`: in a column, a key takes as many bytes as the longest."""
 
 OPTIONAL = ("annotation", "transforms")
 """Fields that may be zeros: no blob."""
-
-_LENGTH = Struct("<H")
 
 Bytes = NDArray[np.uint8]
 Check = Callable[[Bytes, int], None]
@@ -57,12 +53,35 @@ def mk_map(
     """
     progress.start("reading rows")
     if not schema.key_width:
-        chunks = _sorted_paths(schema, _path_rows(schema, stream, end), progress)
+        tables = _path_chunks(schema, stream, end)
     else:
         check = _no_check if missing else _reference_check(instance, schema)
-        chunks = _sorted_fixed(schema, fixed_rows(schema, stream, end, check), progress)
+        tables = (as_rows(schema, table) for table in fixed_rows(schema, stream, end, check))
     with instance.objects.writer() as writer:
-        return build(writer, schema, chunks)
+        return build(writer, schema, _sorted(schema, tables, progress))
+
+
+def _sorted(schema: Schema, chunks: Iterable[Rows], progress: Progress) -> Iterator[Rows]:
+    """The rows in key order. Raises `BadInput` naming the lines of two with one key."""
+    numbered = replace(schema, fields=(*schema.fields, ("line", 8)))
+
+    def read() -> Iterator[Rows]:
+        line = 1
+        for rows in chunks:
+            lines = np.arange(line, line + len(rows), dtype="<u8").view(np.uint8).reshape(-1, 8)
+            line += len(rows)
+            progress.advance(len(rows))
+            yield Rows(rows.keys, (*rows.fields, lines))
+        progress.start("writing the map", line - 1)
+
+    def repeated(pair: Rows) -> BadInput:
+        first, second = sorted(np.ascontiguousarray(pair.fields[-1]).view("<u8").ravel().tolist())
+        key = key_texts(schema, pair)[0].decode("utf-8", "backslashreplace")
+        return BadInput(f"lines {first} and {second}", f"both have the key {key}")
+
+    for rows in sort(numbered, read(), memory=MEMORY, repeated=repeated):
+        progress.advance(len(rows))
+        yield Rows(rows.keys, rows.fields[:-1])
 
 
 # -- keys of a fixed width -----------------------------------------------------------------
@@ -145,75 +164,37 @@ def _reference_check(instance: Instance, schema: Schema) -> Check:
     return check
 
 
-def _sorted_fixed(schema: Schema, batches: Iterable[Bytes], progress: Progress) -> Iterator[Rows]:
-    """The rows of all batches in key order."""
-    with tempfile.TemporaryFile() as spool:
-        count = 0
-        for batch in batches:
-            spool.write(batch.data)
-            count += len(batch)
-            progress.advance(len(batch))
-        spool.flush()
-        if count:
-            shape = (count, schema.key_width + sum(schema.widths))
-            table = np.memmap(spool, np.uint8, "r", shape=shape)
-            progress.start("writing the map", count)
-            yield from _in_order(schema, table, progress)
-
-
-def _in_order(schema: Schema, table: Bytes, progress: Progress) -> Iterator[Rows]:
-    order = _order(table, schema.key_width)
-    for at in range(0, len(table), LINES):
-        rows = table[at : at + LINES] if order is None else table[order[at : at + LINES]]
-        yield as_rows(schema, np.asarray(rows))
-        progress.advance(len(rows))
-
-
-def _order(table: Bytes, width: int) -> NDArray[np.intp] | None:
-    """Positions of the rows by key; None where they are in order. Raises `BadInput`."""
-    heads = np.ascontiguousarray(table[:, :8]).view(">u8").ravel().astype(np.uint64)
-    if (heads[1:] > heads[:-1]).all():
-        return None
-    order = np.argsort(heads, kind="stable")
-    ranked = heads[order]
-    if (ranked[1:] == ranked[:-1]).any():
-        keys = np.ascontiguousarray(table[:, :width]).view(f"S{width}").ravel()
-        order = np.argsort(keys, kind="stable")
-        same = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
-        if len(same):
-            lines = sorted(int(order[same[0] + step]) + 1 for step in (0, 1))
-            key = bytes(table[order[same[0]], :width]).hex()
-            raise BadInput(f"lines {lines[0]} and {lines[1]}", f"both have the key {key}")
-    return order
-
-
 def as_rows(schema: Schema, table: Bytes) -> Rows:
-    """Rows of bytes, sorted by key, as columns."""
-    columns, at = [], 0
-    for width in (schema.key_width, *schema.widths):
-        columns.append(np.ascontiguousarray(table[:, at : at + width]))
-        at += width
-    keys = columns[0].view(f"S{schema.key_width}").ravel()
-    return Rows(keys, tuple(columns[1:]))
+    """Rows of bytes as columns."""
+    keys, *fields = _split(table, (schema.key_width, *schema.widths))
+    return Rows(keys.view(f"S{schema.key_width}").ravel(), tuple(fields))
+
+
+def _split(table: Bytes, widths: Sequence[int]) -> tuple[Bytes, ...]:
+    """Columns of these widths."""
+    ends = np.cumsum(widths).tolist()
+    columns = zip(ends, widths, strict=True)
+    return tuple(np.ascontiguousarray(table[:, end - width : end]) for end, width in columns)
 
 
 # -- URIs ----------------------------------------------------------------------------------
 
-Row = tuple[bytes, bytes]
-"""Key, and the fields as bytes."""
 
-
-def _path_rows(schema: Schema, stream: BinaryIO, end: bytes) -> Iterator[Row]:
+def _path_chunks(schema: Schema, stream: BinaryIO, end: bytes) -> Iterator[Rows]:
     """Lines of a URI and hex columns, in the order given."""
     columns = 2 * sum(schema.widths) + len(schema.widths)
-    longest = 4 * MAX_KEY + columns
-    for number, line in enumerate(_lines(stream, end, longest), start=1):
-        try:
-            uri, fields = line[:-columns], line[-columns:]
-            yield _key(uri, end), _fields(schema, fields)
-        except LdbError as error:
-            why = error.why if isinstance(error, BadInput) else str(error)
-            raise BadInput(f"line {number}", why, error.hint) from None
+    numbered = enumerate(_lines(stream, end, 4 * MAX_KEY + columns), start=1)
+    while lines := list(itertools.islice(numbered, PATH_LINES)):
+        keys, fields = [], []
+        for number, line in lines:
+            try:
+                keys.append(_key(line[:-columns], end))
+                fields.append(_fields(schema, line[-columns:]))
+            except LdbError as error:
+                why = error.why if isinstance(error, BadInput) else str(error)
+                raise BadInput(f"line {number}", why, error.hint) from None
+        table = np.frombuffer(b"".join(fields), np.uint8).reshape(len(keys), -1)
+        yield Rows(schema.column(keys), _split(table, schema.widths))
 
 
 def _key(uri: bytes, end: bytes) -> bytes:
@@ -248,57 +229,3 @@ def _lines(stream: BinaryIO, end: bytes, longest: int) -> Iterator[bytes]:
         yield from whole
     if rest:
         yield rest
-
-
-def _sorted_paths(schema: Schema, rows: Iterator[Row], progress: Progress) -> Iterator[Rows]:
-    """All rows in key order, in chunks."""
-    with tempfile.TemporaryFile() as spool:
-        runs: list[Iterator[Row]] = []
-        while run := sorted(itertools.islice(rows, RUN)):
-            progress.advance(len(run))
-            if len(run) < RUN and not runs:
-                runs.append(iter(run))
-                break
-            start = spool.tell()
-            for row in run:
-                spool.write(_LENGTH.pack(len(row[0])) + b"".join(row))
-            runs.append(_stored(spool, start, len(run), sum(schema.widths)))
-        progress.start("writing the map")
-        merged = _without_repeats(heapq.merge(*runs))
-        while chunk := list(itertools.islice(merged, LINES)):
-            yield _path_chunk(schema, chunk)
-            progress.advance(len(chunk))
-
-
-def _stored(spool: IO[bytes], at: int, count: int, width: int) -> Iterator[Row]:
-    """The rows of a run that was written to the spool."""
-    for first in range(0, count, 1024):
-        spool.seek(at)
-        batch = []
-        for _ in range(min(1024, count - first)):
-            (length,) = _LENGTH.unpack(spool.read(_LENGTH.size))
-            batch.append((spool.read(length), spool.read(width)))
-        at = spool.tell()
-        yield from batch
-
-
-def _without_repeats(rows: Iterable[Row]) -> Iterator[Row]:
-    last = b""
-    for row in rows:
-        if row[0] == last:
-            uri = row[0].replace(b"/\x01", b"/").decode("utf-8", "backslashreplace")
-            raise BadInput("rows", f"two have the key {uri}")
-        last = row[0]
-        yield row
-
-
-def _path_chunk(schema: Schema, chunk: list[Row]) -> Rows:
-    keys = schema.column(key for key, _ in chunk)
-    table = np.frombuffer(b"".join(fields for _, fields in chunk), np.uint8)
-    table = table.reshape(len(chunk), -1)
-    ends = np.cumsum(schema.widths).tolist()
-    fields = [
-        np.ascontiguousarray(table[:, stop - width : stop])
-        for stop, width in zip(ends, schema.widths)
-    ]
-    return Rows(keys, tuple(fields))

@@ -58,13 +58,14 @@ def test_several_batches(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     paths = [f"file:///{number * 7919 % 500}/x{TAIL}\n" for number in range(500)]
     tree = run("mk-map", "-t", "paths", stdin="".join(paths)).text
     monkeypatch.setattr(module, "LINES", 64)
-    monkeypatch.setattr(module, "RUN", 64)
+    monkeypatch.setattr(module, "PATH_LINES", 64)
+    monkeypatch.setattr(module, "MEMORY", 8192)
     assert run("mk-map", "-t", "dataset", stdin="".join(lines)).text == root
     assert run("mk-map", "-t", "paths", stdin="".join(paths)).text == tree
     assert "line 300" in run("mk-map", "-t", "dataset", stdin=_spoilt(lines, 300), code=2).err
     assert "line 300" in run("mk-map", "-t", "paths", stdin=_spoilt(paths, 300), code=2).err
     twice = "".join([*paths, paths[0]])
-    assert "two have the key" in run("mk-map", "-t", "paths", stdin=twice, code=2).err
+    assert "lines 1 and 501" in run("mk-map", "-t", "paths", stdin=twice, code=2).err
     twice = "".join([*lines, lines[80]])
     assert "lines 81 and 501" in run("mk-map", "-t", "dataset", stdin=twice, code=2).err
 
@@ -151,7 +152,7 @@ def test_paths_that_are_not_text(run: Run) -> None:
         (f"file:///a\0b{TAIL}\n", "zero byte"),
         ("file:///" + "a" * 5000 + TAIL, "longer than 4096"),
         ("a" * 3_000_000, "line 1: longer than"),
-        (f"file:///a{TAIL}\n" * 2, "two have the key file:///a"),
+        (f"file:///a{TAIL}\n" * 2, "lines 1 and 2: both have the key file:///a"),
         (bytes(range(256)) * 20, "line 1"),
     ],
 )
