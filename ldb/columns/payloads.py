@@ -65,6 +65,11 @@ _fill()
 FIXED = np.where((WIDE == 0) & (CHILDREN * COUNTS == 0) & (KINDS != BAD), WIDTHS, 0)
 """For each first byte the bytes of the whole value, 0 where it does not tell."""
 
+OPENED = COUNTS * CHILDREN - 1
+"""For each first byte how many more values are to come once it was read."""
+COUNTED = (WIDE > 0) | (KINDS == BAD)
+"""First bytes that do not tell so by themselves, or that are refused."""
+
 _MASKS = np.array([0] + [(1 << 64) - (1 << (64 - 8 * size)) for size in range(1, 9)], np.uint64)
 
 _WIDTHS, _COUNTS, _WIDE = WIDTHS.tolist(), COUNTS.tolist(), WIDE.tolist()
@@ -88,15 +93,17 @@ class Payloads:
         return view[at].view(np.uint8).reshape(-1, width)
 
     def heads_of(self, starts: Ints, lengths: Ints) -> Any:
-        """The first eight bytes of texts as one number, first byte highest; zeros follow."""
-        # A text that has ended may have ended the buffer as well.
-        words = self.words[np.minimum(starts, self.size)].astype(np.uint64)
-        return words & _MASKS[np.clip(lengths, 0, 8)]
+        """The first eight bytes of texts as one number, first byte highest, zeros after the end.
+
+        What lies behind the end of a text has no length or less, and is zero.
+        """
+        words = self.words[starts].astype(np.uint64)
+        return words & _MASKS.take(lengths, mode="clip")
 
     def sizes(self, at: Ints, heads: Any) -> tuple[Ints, Ints]:
         """Lengths of texts, lists, objects or bytes, and where their content starts."""
-        counts: Ints = COUNTS[heads]
-        wide = WIDE[heads]
+        counts: Ints = COUNTS.take(heads)
+        wide = WIDE.take(heads)
         if not wide.any():
             return counts, at + 1
         places = np.flatnonzero(wide)
@@ -114,16 +121,11 @@ class Payloads:
         pending = np.ones(len(at), np.int64)
         while len(rows) >= FEW:
             require((at < stops).all())
-            heads = self.data[at]
-            require((KINDS[heads] != BAD).all())
-            at = at + WIDTHS[heads]
-            numbers, children = COUNTS[heads], CHILDREN[heads]
-            places = np.flatnonzero(WIDE[heads])
-            if len(places):
-                wide = WIDE[heads[places]]
-                numbers[places] = self._numbers(at[places] - 1 - wide, wide)
-                at[places] += np.where(children[places] == 0, numbers[places], 0)
-            pending = pending - 1 + numbers * children
+            heads = self.data.take(at)
+            at = at + WIDTHS.take(heads)
+            pending = pending + OPENED.take(heads)
+            if COUNTED.take(heads).any():
+                self._skip_counted(at, heads, pending)
             open_ = pending > 0
             if not open_.all():
                 done = np.flatnonzero(~open_)
@@ -132,6 +134,16 @@ class Payloads:
         for row, place, stop, left in zip(*map(np.ndarray.tolist, (rows, at, stops, pending))):
             ends[row] = self._walk(place, stop, left)
         return ends
+
+    def _skip_counted(self, at: Ints, heads: Any, pending: Ints) -> None:
+        """Move on from behind those lengths that are more than a first byte."""
+        places = np.flatnonzero(COUNTED.take(heads))
+        heads = heads[places]
+        require((KINDS.take(heads) != BAD).all())
+        wide, children = WIDE.take(heads), CHILDREN.take(heads)
+        numbers = self._numbers(at[places] - 1 - wide, wide)
+        at[places] += np.where(children == 0, numbers, 0)
+        pending[places] += numbers * children
 
     def _walk(self, at: int, stop: int, pending: int) -> int:
         """Where `pending` values from `at` on end."""
@@ -156,13 +168,13 @@ class Payloads:
         then all are looked at. Other lists are walked, all of them from one item to the next.
         """
         require((counts <= stops - starts).all())
-        steps = np.where(counts > 0, FIXED[self.data[starts]], 0)
+        steps = np.where(counts > 0, FIXED.take(self.data.take(starts)), 0)
         ends = starts + counts * steps
         even = ((steps > 0) & (ends <= stops)) | (counts == 0)
         offsets = np.cumsum(counts) - counts
         if even.all():
             found = self._spaced(starts, counts, steps)
-            wrong = FIXED[self.data[found]] != np.repeat(steps, counts)
+            wrong = FIXED.take(self.data.take(found)) != np.repeat(steps, counts)
             if not wrong.any():
                 return found, ends
             rows = np.repeat(np.arange(len(starts)), counts)
@@ -172,7 +184,7 @@ class Payloads:
             rows = np.flatnonzero(even & (counts > 0))
             spaced = self._spaced(starts[rows], counts[rows], steps[rows])
             found[spread(offsets[rows], counts[rows])] = spaced
-            wrong = FIXED[self.data[spaced]] != np.repeat(steps[rows], counts[rows])
+            wrong = FIXED.take(self.data.take(spaced)) != np.repeat(steps[rows], counts[rows])
             even[np.repeat(rows, counts[rows])[wrong]] = False
         rows = np.flatnonzero(~even)
         ends[rows] = self._walked(found, offsets[rows], starts[rows], counts[rows], stops[rows])

@@ -22,6 +22,8 @@ from ldb.columns.text import encode, int_type
 
 CHUNK = 8 << 20
 """Bytes of payload that are shredded together."""
+BATCH = 256
+"""Payloads that are counted together."""
 MAX_DEPTH = 32
 """Lists and objects inside this many others are opaque."""
 MAX_KEY = 255
@@ -43,12 +45,13 @@ class Shredder:
 
     def add(self, payloads: Sequence[bytes]) -> None:
         """More values, after those added before."""
-        for payload in payloads:
-            self._waiting.append(payload)
-            self._bytes += len(payload)
+        for start in range(0, len(payloads), BATCH):
+            batch = payloads[start : start + BATCH]
+            self._waiting += batch
+            self._bytes += sum(map(len, batch))
+            self._count += len(batch)
             if self._bytes >= self._chunk:
                 self._shred()
-        self._count += len(payloads)
 
     def finish(self) -> Column:
         """All values in the order in which they were added."""
@@ -89,8 +92,8 @@ class _Tree:
         if not len(at):
             return Column(0, Kind.NULL), at
         require((at < stops).all())
-        heads = self.payloads.data[at]
-        kinds = KINDS[heads]
+        heads = self.payloads.data.take(at)
+        kinds = KINDS.take(heads)
         if (kinds == kinds[0]).all():
             return self._of_kind(int(kinds[0]), at, heads, stops, depth)
         counts = np.bincount(kinds)
@@ -123,7 +126,7 @@ class _Tree:
         if kind == Kind.OPAQUE:
             lengths, starts = self.payloads.sizes(at, heads)
             return Column(len(at), Kind.OPAQUE), starts + lengths
-        found_ends = at + WIDTHS[heads]
+        found_ends = at + WIDTHS.take(heads)
         if kind == Kind.INT:
             return self._ints(at, heads), found_ends
         if kind == Kind.FLOAT:
@@ -138,7 +141,7 @@ class _Tree:
             return Column(len(at), Kind.INT, ints=short)
         longer = heads[places]
         words: Any = self.payloads.words[at[places] + 1].astype(np.uint64)
-        shifts = SHIFTS[longer]
+        shifts = SHIFTS.take(longer)
         signed = words.view(np.int64) >> shifts.view(np.int64)
         values = np.where(longer >= 0xD0, signed, (words >> shifts).view(np.int64))
         ints = short.astype(np.int64)
@@ -196,6 +199,8 @@ class _Tree:
                 left[picked] -= 1
                 fields[key.decode()] = place(size, [(rows[picked], below)])
             open_ = left > 0
+            if len(rows) == size and not open_.any():
+                return Column(size, Kind.OBJECT, fields=fields), at
             if not open_.all():
                 done = np.flatnonzero(~open_)
                 found[rows[done]] = at[done]
@@ -222,8 +227,8 @@ def _least_key(payloads: Payloads, at: Ints, stops: Ints, known: int) -> _Step |
         token = payloads.data[first : start + length]
         if (payloads.windows(len(token), at) == token).all():
             return token[start - first :].tobytes(), None, at + len(token)
-    heads = payloads.data[at]
-    require((KINDS[heads] == Kind.TEXT).all())
+    heads = payloads.data.take(at)
+    require((KINDS.take(heads) == Kind.TEXT).all())
     lengths, starts = payloads.sizes(at, heads)
     require((starts + lengths <= stops).all())
     if (lengths > MAX_KEY).any():

@@ -8,14 +8,16 @@ Where most texts differ a dictionary is no use, and a sample mostly tells so.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ldb.columns.model import Ints, Words, spread
+from ldb.columns.model import Ints, Mask, Words, spread
 from ldb.columns.payloads import Payloads
 
 SHORT = 64
+BLOCK = 512
 SAMPLE = 1024
 MOSTLY = 0.97
 """A sample with more distinct texts than this is of texts that hardly repeat."""
@@ -32,9 +34,7 @@ def encode(payloads: Payloads, starts: Ints, lengths: Ints) -> tuple[Any, Words]
     count = len(starts)
     firsts = None
     if not _hardly_repeat(payloads, starts, lengths):
-        short = int(lengths.max(initial=0)) <= SHORT
-        found = _by_hash(payloads, starts, lengths) if short else None
-        same = _by_dict(payloads, starts, lengths) if found is None else found
+        same = _same(payloads, starts, lengths)
         firsts = np.flatnonzero(same == np.arange(count))
     if firsts is None or 2 * len(firsts) > count:
         words = Words(*gather(payloads, starts, lengths))
@@ -61,32 +61,46 @@ def gather(payloads: Payloads, starts: Ints, lengths: Ints) -> tuple[Any, Ints]:
         return payloads.windows(longest, starts).reshape(-1), offsets
     if total < 16 * len(starts):
         return payloads.data[spread(starts, lengths)], offsets
-    return np.frombuffer(b"".join(_slices(payloads, starts, lengths)), np.uint8), offsets
+    joined = [b"".join(block) for block in _blocks(payloads, starts, lengths)]
+    return np.frombuffer(b"".join(joined), np.uint8), offsets
 
 
-def _slices(payloads: Payloads, starts: Ints, lengths: Ints) -> list[bytes]:
-    raw = payloads.raw
-    return [raw[at:stop] for at, stop in zip(starts.tolist(), (starts + lengths).tolist())]
+def _blocks(payloads: Payloads, starts: Ints, lengths: Ints) -> Iterator[list[bytes]]:
+    """Texts as bytes, so many together that the memory of the last ones is used again."""
+    raw, stops = payloads.raw, starts + lengths
+    for first in range(0, len(starts), BLOCK):
+        block = slice(first, first + BLOCK)
+        yield [raw[at:stop] for at, stop in zip(starts[block].tolist(), stops[block].tolist())]
 
 
 def _hardly_repeat(payloads: Payloads, starts: Ints, lengths: Ints) -> bool:
     if len(starts) < 2 * SAMPLE:
         return False
     step = len(starts) // SAMPLE
-    sample = _slices(payloads, starts[::step], lengths[::step])
-    return len(set(sample)) > MOSTLY * len(sample)
+    same = _same(payloads, starts[::step], lengths[::step])
+    return bool((same == np.arange(len(same))).sum() > MOSTLY * len(same))
+
+
+def _same(payloads: Payloads, starts: Ints, lengths: Ints) -> Ints:
+    """For each text the place of the first that is equal."""
+    short = int(lengths.max(initial=0)) <= SHORT
+    found = _by_hash(payloads, starts, lengths) if short else None
+    return _by_dict(payloads, starts, lengths) if found is None else found
 
 
 def _by_dict(payloads: Payloads, starts: Ints, lengths: Ints) -> Ints:
-    """For each text the place of the first that is equal."""
-    texts = _slices(payloads, starts, lengths)
     known: dict[bytes, int] = {}
-    places = map(known.setdefault, texts, range(len(texts)))
-    return np.fromiter(places, np.int64, len(texts))
+    same = np.empty(len(starts), np.int64)
+    first = 0
+    for block in _blocks(payloads, starts, lengths):
+        stop = first + len(block)
+        same[first:stop] = list(map(known.setdefault, block, range(first, stop)))
+        first = stop
+    return same
 
 
 def _by_hash(payloads: Payloads, starts: Ints, lengths: Ints) -> Ints | None:
-    """The same for short texts; None where their hashes collide too often."""
+    """None where the hashes of too many texts collide."""
     keys: list[Any] = [lengths.astype(np.uint64)]
     for shift in range(0, int(lengths.max(initial=0)), 8):
         keys.append(payloads.heads_of(starts + shift, lengths - shift))
@@ -96,18 +110,29 @@ def _by_hash(payloads: Payloads, starts: Ints, lengths: Ints) -> Ints | None:
         mixed ^= mixed >> np.uint64(29)
     bits = max(len(starts).bit_length() + 1, 10)
     table = np.zeros(1 << bits, np.int64)
-    same = np.zeros(len(starts), np.int64)
     rows = np.arange(len(starts))
+    same = rows
     for _ in range(ROUNDS):
         mixed = mixed * _FACTORS[0]
         slots = (mixed >> np.uint64(64 - bits)).astype(np.int64)
         table[slots[::-1]] = rows[::-1]
-        same[rows] = firsts = table[slots]
-        differ = np.zeros(len(rows), np.bool_)
-        for key in keys:
-            differ |= key[firsts] != key[rows]
+        firsts = table.take(slots)
+        differ = _differ(keys, firsts, rows)
+        if len(rows) == len(same):
+            same = firsts
+        else:
+            same[rows] = firsts
         if not differ.any():
             return same
         rows, mixed = rows[differ], mixed[differ]
         mixed = mixed ^ (mixed >> np.uint64(31))
     return None
+
+
+def _differ(keys: list[Any], firsts: Ints, rows: Ints) -> Mask:
+    """Which texts at `rows` are not those at `firsts`."""
+    everything = len(rows) == len(keys[0])
+    differ = np.zeros(len(rows), np.bool_)
+    for key in keys:
+        differ |= key.take(firsts) != (key if everything else key[rows])
+    return differ
