@@ -9,8 +9,6 @@ from __future__ import annotations
 from ldb.backends.base import Backend, Buffer
 from ldb.columns.model import Column
 from ldb.columns.read import open_columns
-from ldb.columns.shred import Shredder
-from ldb.columns.write import encode_columns
 from ldb.errors import Corrupt, LdbError, NotFound
 from ldb.objects.columnsink import FEWEST_ROWS
 from ldb.objects.model import BlobType
@@ -55,6 +53,8 @@ class ColumnFiles:
             return None
         except NotFound:
             pass
+        from ldb.columns.write import encode_columns  # what makes columns is rarely needed here
+
         try:
             column = shred_pack(pack, kind)
         except ValueError:  # payloads that are no MessagePack: reading them tells
@@ -80,6 +80,8 @@ class ColumnFiles:
 
 def shred_pack(pack: PackReader, kind: BlobType) -> Column:
     """Columns of the blobs of one type of a pack, made from the pack; raises `Corrupt`."""
+    from ldb.columns.shred import Shredder
+
     shredder = Shredder()
     for block in pack.read_blocks(each for each in pack.blocks() if each.type is kind):
         shredder.add(block.all())

@@ -13,17 +13,17 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import Catalog, Record, fill, key_bytes, record_view
+from ldb.catalog import Catalog, Record, fill, key_bytes
 from ldb.columns.model import Column
 from ldb.ids import NO_OID, ObjectId, Oid
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.places.model import NO_BLOB
 from ldb.query.asking import FEW
-from ldb.query.filters import Projector
 from ldb.query.parse import parse
+from ldb.query.projecting import LACKING, RowProjector
 from ldb.query.recordview import is_usual
 from ldb.query.rowcolumns import record_places, row_column
-from ldb.query.rowwise import compile_query
+from ldb.query.rowwise import Query, compile_query
 from ldb.query.scanning import KnownKeys, failure_line, scan_annotations, scan_records
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec
@@ -150,8 +150,7 @@ class Show:
     """What it was given as, where that is not `--show` and its like."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluated:
+class Evaluated(NamedTuple):
     """Values of one object, one for each thing shown."""
 
     id: ObjectId
@@ -185,70 +184,41 @@ class Evaluation:
     """
 
     def __init__(self, catalog: Catalog, rows: Selected, shows: Sequence[Show]) -> None:
-        self._catalog = catalog
         self._rows = rows
-        self._shows = [(show, projector_of(show)) for show in shows]
-        self._keys = KnownKeys()
+        self._instance = catalog.instance
+        files = ColumnFiles(keep=KEPT)
+        self._shows = [
+            (show, RowProjector(catalog, show.kind, query_of(show), files)) for show in shows
+        ]
         self._shown = 0
 
     def __iter__(self) -> Iterator[Evaluated]:
         for piece in _pieces(self._rows):
-            yield from self._piece(piece)
+            columns = [projector.values(piece) for _, projector in self._shows]
+            for name, values in zip(key_bytes(piece.ids), zip(*columns)):
+                if not any(value is LACKING for value in values):
+                    self._shown += 1
+                    yield Evaluated(ObjectId(name), values)
 
     def warnings(self) -> Iterator[str]:
         """What failed, once for each expression; keys that no annotation has."""
         for show, projector in self._shows:
-            if projector is not None and (line := failure_line(repr(show.text), projector)):
+            if line := failure_line(repr(show.text), projector):
                 yield line
         if len(self._rows) and not self._shown:
+            some = self._rows.take(np.arange(min(len(self._rows), KnownKeys.ENOUGH)))
+            keys = KnownKeys()
+            for _, values in scan_annotations(self._instance, some.annotations):
+                keys.see(values)
             for show, _ in self._shows:
                 if show.kind == "query":
-                    yield from self._keys.unknown(parse(show.text))
-
-    def _piece(self, piece: Selected) -> Iterator[Evaluated]:
-        names = [ObjectId(raw) for raw in key_bytes(piece.ids)]
-        columns = [self._column(piece, names, show, each) for show, each in self._shows]
-        for at, name in enumerate(names):
-            values = tuple(column[at] for column in columns)
-            if not any(value is LACKING for value in values):
-                self._shown += 1
-                yield Evaluated(name, values)
-
-    def _column(
-        self, piece: Selected, names: list[ObjectId], show: Show, projector: Projector | None
-    ) -> list[Any]:
-        column: list[Any] = [None] * len(piece)
-        for positions, values in self._values(piece, names, show):
-            places = positions.tolist()
-            if show.kind == "query":
-                self._keys.see(values)
-            called = [f"id:{names[at]}" for at in places]
-            results = values
-            if projector is not None:
-                results = list(projector.values(values, called, lacking=LACKING))
-            for at, result in zip(places, results):
-                column[at] = result
-        return column
-
-    def _values(
-        self, piece: Selected, names: list[ObjectId], show: Show
-    ) -> Iterator[tuple[Any, list[Any]]]:
-        if show.kind != "file":
-            yield from scan_annotations(self._catalog.instance, piece.annotations)
-            return
-        for positions, records in scan_records(self._catalog, piece.ids):
-            places = positions.tolist()
-            yield positions, [record_view(names[at], each) for at, each in zip(places, records)]
+                    yield from keys.unknown(parse(show.text))
 
 
-LACKING: Any = object()
-"""Stands for the value of a query where a key is missing."""
-
-
-def projector_of(show: Show) -> Projector | None:
-    """How to get the value; None: the whole annotation or record."""
+def query_of(show: Show) -> Query | None:
+    """The compiled expression; None: the whole annotation or record."""
     if not show.text:
         return None
     usual = {"query": "--show", "jquery": "--jshow", "file": "--file-show"}
     missing: Literal["skip", "null"] = "skip" if show.kind == "query" else "null"
-    return Projector(compile_query(parse(show.text, show.option or usual[show.kind]), missing))
+    return compile_query(parse(show.text, show.option or usual[show.kind]), missing)

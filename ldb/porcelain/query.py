@@ -10,9 +10,10 @@ from typing import Any, Literal
 from ldb.errors import BadInput, NotFound
 from ldb.objects.codec import annotation_payload, decode
 from ldb.objects.model import MAX_PAYLOAD
-from ldb.porcelain.look import LACKING, Show, projector_of
-from ldb.query.filters import Filter
+from ldb.porcelain.look import Show, query_of
+from ldb.query.filters import Filter, Projector
 from ldb.query.parse import parse
+from ldb.query.projecting import LACKING
 from ldb.query.rowwise import compile_query
 from ldb.query.scanning import KnownKeys, failure_line
 from ldb.query.selection import FilterSpec
@@ -39,7 +40,8 @@ class FileQuery:
         self._cwd = cwd
         self._filters = [(each, _filter(each)) for each in filters]
         self._show = show
-        self._projector = projector_of(show) if show else None
+        query = query_of(show) if show else None
+        self._projector = Projector(query) if query else None
         self._keys = KnownKeys()
         self._answered = False
         self.problems: list[BadInput] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,15 @@ from ldb.places.model import NO_BLOB, Places
 from ldb.progress import Progress
 from ldb.query.blobwise import Rows, test_blobs
 from ldb.query.columnar.outcome import Status, Step, Tested
-from ldb.query.columnar.program import Program, compile_columns
 from ldb.query.filters import Filter
 from ldb.query.recordview import view_of
 from ldb.query.rowcolumns import record_places
 from ldb.query.rowwise import Query
 from ldb.query.scanning import KnownKeys, Names, failure_line, scan_annotations, scan_records
 from ldb.query.selected import Selected
+
+if TYPE_CHECKING:
+    from ldb.query.columnar.program import Program
 
 FEW = 1000
 """Up to this many rows are read one by one: opening columns would take longer."""
@@ -80,7 +82,7 @@ class Asker:
             tested = _undecided(len(rows))
             self.trace.why = "so few rows are read one by one"
         else:
-            program = compile_columns(query, missing)
+            program = _program(query, missing)
             places = rows.places(self.catalog.instance.objects)
             tested = self._test(places, lambda column, _: program.test(column), program)
             self._without_annotation(filter_, missing, places, tested)
@@ -153,11 +155,11 @@ class Asker:
     def file(self, query: Query, rows: Selected) -> Mask:
         """Which rows' records a `--file` query is true of."""
         filter_ = Filter(query)
-        program = compile_columns(query, "null")
+        program = _program(query, "null") if len(rows) > FEW else None
 
         def test(column: Column, of_blob: Rows) -> Tested:
             view = view_of(column, lambda: rows.ids[of_blob()])
-            return _undecided(column.size) if view is None else program.test(view)
+            return program.test(view) if view and program else _undecided(column.size)
 
         def by_row(
             some: Selected, positions: NDArray[np.int64], records: list[Record]
@@ -233,6 +235,12 @@ class Asker:
         trace.steps = list(program.plan) if program else []
         trace.why = "their pack has no columns, or columns cannot tell"
         return tested
+
+
+def _program(query: Query, missing: Missing) -> Program:
+    from ldb.query.columnar.program import compile_columns  # a dozen modules: not for few rows
+
+    return compile_columns(query, missing)
 
 
 def _undecided(size: int) -> Tested:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -72,6 +71,8 @@ def test_blobs(files: ColumnFiles, places: Places, test: ColumnTest) -> Tested:
 
     parts = _parts(places, index, total)
     if len(parts) > 1 and (os.cpu_count() or 1) > 1:
+        from concurrent.futures import ThreadPoolExecutor  # not for one pack
+
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(run, parts))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from ldb.catalog import Catalog, Record, load_records
 from ldb.instance import Instance
 from ldb.objects.codec import decode
 from ldb.objects.model import BlobType
-from ldb.query.filters import Filter, Projector
+from ldb.query.filters import Failure
 from ldb.query.keys import explain_unknown_keys
 from ldb.query.parse import Expression
 
@@ -82,7 +82,16 @@ class Names(Sequence[object]):
         return "id:" + self._ids[place : place + 1].tobytes().hex()
 
 
-def failure_line(option: str, tally: Filter | Projector) -> str:
+class Tally(Protocol):
+    """What counts failures."""
+
+    @property
+    def failures(self) -> int: ...
+    @property
+    def first_failure(self) -> Failure | None: ...
+
+
+def failure_line(option: str, tally: Tally) -> str:
     """The one warning for a query that failed on some objects; empty where it did not."""
     first = tally.first_failure
     if first is None:
