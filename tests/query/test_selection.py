@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,11 @@ from ldb.catalog import Catalog, Record, as_keys, key_bytes, open_catalog
 from ldb.errors import BadInput
 from ldb.indexing.run import IndexOptions, index
 from ldb.indexing.targets import targets_of
-from ldb.query.selection import (
-    FilterSpec,
-    KnownKeys,
-    Selected,
-    Warnings,
-    apply_filters,
-    scan_annotations,
-    scan_records,
-)
+from ldb.objects import columnfiles
+from ldb.query import asking
+from ldb.query.scanning import KnownKeys, scan_annotations, scan_records
+from ldb.query.selected import MapRows, Selected
+from ldb.query.selection import FilterSpec, Warnings, apply_filters
 
 COUNT = 120
 NOTES: list[Any] = [
@@ -38,11 +34,21 @@ NULL = 7
 """This one's annotation is the JSON value null, which is not the same as having none."""
 
 
+@pytest.fixture(scope="module", params=["row by row", "column-wise"], autouse=True)
+def how(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every test of this page holds whichever way filters are evaluated."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "column-wise":
+            patch.setattr(asking, "FEW", 0)
+            patch.setattr(columnfiles, "FEWEST_ROWS", 1)
+        yield str(request.param)
+
+
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+def catalog(tmp_path_factory: pytest.TempPathFactory, how: str) -> Catalog:
     """Data objects 0 … 119; every tenth has no annotation; tags `low` below 50."""
     folder = tmp_path_factory.mktemp("data")
-    instance = instances.create(MemoryBackend("selection"))
+    instance = instances.create(MemoryBackend(f"selection {how}"))
     for part, tags in ((range(50), ("low",)), (range(50, COUNT), ())):
         below = folder / ("low" if tags else "high")
         below.mkdir()
@@ -124,6 +130,37 @@ def test_one_after_the_other(
         expected = model(expected, kind, value)
     found, _ = run(catalog, numbers, *(spec_of(kind, value) for kind, value in chain))
     assert found == expected
+
+
+@settings(max_examples=20)
+@given(chain=st.lists(steps, max_size=4))
+def test_rows_of_a_map_are_filtered_like_any(
+    catalog: Catalog, chain: list[tuple[str, Any]]
+) -> None:
+    assert catalog.objects is not None
+    source = MapRows(
+        catalog.instance.objects, catalog.schema, catalog.objects.root, catalog.objects.count
+    )
+    expected = numbers_of(Selected.of_map(source))
+    assert sorted(expected) == ALL
+    for kind, value in chain:
+        expected = model(expected, kind, value)
+    specs = [FilterSpec(*spec_of(kind, value)) for kind, value in chain]
+    rows = apply_filters(catalog, Selected.of_map(source), specs, None, Warnings())
+    assert numbers_of(rows) == expected
+    whole = rows_of(catalog, expected)
+    assert np.array_equal(rows.annotations, whole.annotations)
+    assert np.array_equal(rows.transforms, whole.transforms)
+
+
+def test_columns_are_used_where_they_are_wanted(catalog: Catalog, how: str) -> None:
+    traces: list[asking.FilterTrace] = []
+    specs = [FilterSpec("query", "n > `5`"), FilterSpec("file", "size > `0`")]
+    apply_filters(catalog, rows_of(catalog, ALL), specs, None, Warnings(), traces=traces)
+    assert [trace.kind for trace in traces] == ["query", "file"]
+    for trace in traces:
+        assert (trace.by_row > 0) is (how == "row by row")
+        assert (trace.packs > 0) is (how == "column-wise")
 
 
 def test_annotations_stay_with_their_objects(catalog: Catalog) -> None:
