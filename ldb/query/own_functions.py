@@ -131,7 +131,7 @@ def _contains_all(subject: Value, wanted: list[Value]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _key_path(text: str) -> tuple[str, ...]:
+def key_path(text: str) -> tuple[str, ...]:
     """The keys of `a."b c".d`."""
     try:
         tokens = list(lexer.Lexer().tokenize(text))[:-1]
@@ -146,21 +146,21 @@ def _key_path(text: str) -> tuple[str, ...]:
 
 
 def _has_keys(value: Value, *paths: str) -> bool:
-    return all(_follow(value, _key_path(path))[0] for path in paths)
+    return all(_follow(value, key_path(path))[0] for path in paths)
 
 
 def _bind_paths(literals: Mapping[int, Value]) -> Call | None:
     """Mistakes in paths that are literals are found before any row is read."""
     for place, path in literals.items():
         if place and isinstance(path, str):
-            _key_path(path)
+            key_path(path)
     return None
 
 
 def _get(value: Value, path: str, default: Value = None) -> Value:
     if path.__class__ is not str:
         raise QueryFailed("get()", "argument 2 must be string")
-    found, result = _follow(value, _key_path(path))
+    found, result = _follow(value, key_path(path))
     return result if found else default
 
 

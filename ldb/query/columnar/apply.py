@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ldb.columns.model import Column, Kind, Positions
 from ldb.query.closures import Step as Closure
-from ldb.query.columnar import shapes
+from ldb.query.columnar import compare, shapes
 from ldb.query.columnar.outcome import Found, Problems, Status, Step, first_of, of_lists, where
 from ldb.query.columnar.parts import Literal, Part
 from ldb.query.rowwise import FAILURES
@@ -106,13 +106,6 @@ def plain_values(column: Column, rows: Positions) -> list[Value]:
     return column.take(rows).values()
 
 
-@dataclass(frozen=True)
-class Constant:
-    """An argument that is a literal."""
-
-    value: Value
-
-
 class Call(Part):
     """A function none of whose arguments is an expression with `&`."""
 
@@ -120,11 +113,11 @@ class Call(Part):
         self.function = function
         self.arguments = arguments
         self.step = step
-        literals = {
+        self.literals = {
             place: part.literal for place, part in enumerate(arguments) if isinstance(part, Literal)
         }
-        self.varying = [place for place in range(len(arguments)) if place not in literals]
-        self.closure = function.closure(self._readers(literals), literals)
+        self.varying = [place for place in range(len(arguments)) if place not in self.literals]
+        self.closure = function.closure(self._readers(self.literals), self.literals)
 
     def _readers(self, literals: Mapping[int, Value]) -> list[Closure]:
         """Steps that find the arguments: the value itself, or its parts if several vary."""
@@ -227,6 +220,26 @@ class By(Part):
             opaque = by.opaque()
             problems = first_of(problems, of_lists(where(opaque, Status.REDO), base.offsets))
             by = shapes.replaced(by, opaque, Kind.NULL)
+        by = shapes.settled(by)
+        ranks = sortable(by)
+        if ranks is not None:
+            return Found(self._sorted(base, ranks), problems)
+        return self._each(base, by, problems)
+
+    def _sorted(self, base: Column, keys: NDArray[Any]) -> Column:
+        """By numpy: its sort is stable, as Python's is."""
+        lists = np.repeat(np.arange(base.size), base.lengths)
+        if self.function.name == "max_by":  # the first of the largest
+            keys = -keys
+        places = np.lexsort((keys, lists))
+        if self.function.name == "sort_by":
+            return shapes.lists(base.offsets, lambda: base.items.take(places))
+        filled = base.lengths > 0
+        firsts = np.zeros(base.size, np.intp)
+        firsts[filled] = places[base.offsets[:-1][filled]]
+        return shapes.take_or_null(base.items, firsts, filled)
+
+    def _each(self, base: Column, by: Column, problems: Problems) -> Found:
         able = np.ones(base.size, np.bool_) if problems is None else problems == Status.OK
         rows = np.flatnonzero(able)
         self.step.one_by_one(len(rows), "arrays are ordered one by one")
@@ -254,6 +267,26 @@ class By(Part):
         at = np.zeros(base.size, np.intp)
         at[rows] = [each or 0 for each in results]
         return shapes.take_or_null(base.items, at, found)
+
+
+def sortable(column: Column) -> NDArray[Any] | None:
+    """Numbers that are in order as the values are, if these are all numbers or all texts."""
+    kinds = shapes.occurring(column)
+    if kinds == {Kind.TEXT}:
+        used, words = compare.used_words(column, slice(None))
+        ranks = np.zeros(len(column.words), np.int64)
+        # Words may be the same text twice: equal texts have one rank.
+        place = {text: rank for rank, text in enumerate(sorted(set(words)))}
+        ranks[used] = [place[text] for text in words]
+        found: NDArray[Any] = ranks[column.codes]
+        return found
+    if not kinds <= {Kind.INT, Kind.FLOAT} or not column.size:
+        return None
+    ints = column.ints.astype(np.int64)
+    if max(-int(ints.min()), int(ints.max())) > compare.EXACT:
+        return None
+    floats = compare.as_floats(column, column.are(Kind.INT))
+    return None if np.isnan(floats).any() else floats
 
 
 class Rows(Part):

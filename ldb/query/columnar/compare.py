@@ -100,7 +100,7 @@ def ordered_literal(column: Column, name: str, literal: Value) -> tuple[Truth, M
         never = np.zeros(column.size, np.bool_)
         return Truth(never, unknown(column)), never
     compare = _OPERATORS[name]
-    used, texts = _used(column, slice(None))
+    used, texts = used_words(column, slice(None))
     wanted = np.zeros(len(column.words), np.bool_)
     wanted[used] = [compare(text, literal) for text in texts]
     return Truth(of_words(column, wanted), unknown(column)), column.are(Kind.TEXT)
@@ -249,7 +249,7 @@ def _compare_texts(name: str, left: Column, right: Column) -> Mask:
     if name == "eq" and left.words is right.words and left.words.distinct:
         mask[rows] = left.codes[rows] == right.codes[rows]
         return mask
-    one, other = _used(left, rows), _used(right, rows)
+    one, other = used_words(left, rows), used_words(right, rows)
     texts = {*one[1], *other[1]}
     rank = {text: place for place, text in enumerate(texts if name == "eq" else sorted(texts))}
     sides = []
@@ -261,7 +261,7 @@ def _compare_texts(name: str, left: Column, right: Column) -> Mask:
     return mask
 
 
-def _used(column: Column, rows: Positions | slice) -> tuple[Any, list[str]]:
+def used_words(column: Column, rows: Positions | slice) -> tuple[Any, list[str]]:
     """Codes of words, at least all that the texts of these rows have, and the words."""
     words = column.words
     if len(words) <= column.size:

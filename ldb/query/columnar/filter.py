@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldb.columns.model import Column, Mask
+from ldb.query.closures import Step
 from ldb.query.columnar.outcome import Status
 from ldb.query.columnar.program import Program
 from ldb.query.filters import Failure
-from ldb.query.rowwise import FAILURES
+from ldb.query.rowwise import FAILURES, Query
 from ldb.query.values import Value
 
 Redo = Callable[[NDArray[np.intp]], Sequence[Value]]
@@ -27,12 +28,17 @@ Redo = Callable[[NDArray[np.intp]], Sequence[Value]]
 class _Tally:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.query = program.query
+        self.row = self._row(program.query)
         self.failures = 0
         self.first_failure: Failure | None = None
         self.lacking: dict[str, int] = {}
         """Keys that were missing. The sum is exact; of the documents of one column that columns
         decided, all count for the key that the first of them lacks."""
+
+    @staticmethod
+    def _row(query: Query) -> Step:
+        """What the row evaluator calls."""
+        return query.run
 
     @property
     def skipped(self) -> int:
@@ -55,31 +61,31 @@ class _Tally:
 
     def _lacked(self, value: Value) -> str:
         try:
-            self.query.run(value)
+            self.row(value)
         except KeyError as error:
             return str(error.args[0])
-        except FAILURES:
-            pass
-        raise AssertionError(f"{self.query.expression.text}: lacks no key row by row")
+        raise AssertionError(f"{self._text}: lacks no key row by row")
 
     def _message(self, value: Value) -> str:
         try:
-            self.query.run(value)
-        except KeyError:
-            pass
+            self.row(value)
         except FAILURES as error:
             return str(error)
-        raise AssertionError(f"{self.query.expression.text}: does not fail row by row")
+        raise AssertionError(f"{self._text}: does not fail row by row")
+
+    @property
+    def _text(self) -> str:
+        return self.program.query.expression.text
 
     def _again(
-        self, run: Callable[[Value], Value], positions: NDArray[np.intp], redo: Redo
+        self, positions: NDArray[np.intp], redo: Redo
     ) -> tuple[list[tuple[Status, Value]], dict[int, str]]:
         """Row by row: how each ended, with what; and failures by position."""
         ends: list[tuple[Status, Value]] = []
         failed: dict[int, str] = {}
         for place, value in zip(positions.tolist(), redo(positions)):
             try:
-                ends.append((Status.OK, run(value)))
+                ends.append((Status.OK, self.row(value)))
             except KeyError as error:
                 self._lacks(str(error.args[0]))
                 ends.append((Status.LACKS, None))
@@ -98,6 +104,10 @@ class _Tally:
 class ColumnFilter(_Tally):
     """Which documents a query lets through."""
 
+    @staticmethod
+    def _row(query: Query) -> Step:
+        return query.test
+
     def matches(self, column: Column, redo: Redo, names: Sequence[Any]) -> Mask:
         """Whether the query is true of each; `names` says whose they are."""
         tested = self.program.test(column)
@@ -107,7 +117,7 @@ class ColumnFilter(_Tally):
         failed = self._decided(tested.status, redo)
         positions = np.flatnonzero(tested.status == Status.REDO)
         if len(positions):
-            ends, others = self._again(self.query.test, positions, redo)
+            ends, others = self._again(positions, redo)
             mask[positions] = [bool(value) for _, value in ends]
             failed.update(others)
         self._note(failed, names)
@@ -141,7 +151,7 @@ class ColumnProjector(_Tally):
                 results[place] = value
         positions = np.flatnonzero(status == Status.REDO)
         if len(positions):
-            ends, others = self._again(self.query.run, positions, redo)
+            ends, others = self._again(positions, redo)
             for place, (end, value) in zip(positions.tolist(), ends):
                 results[place] = instead.get(end, value)
             failed.update(others)

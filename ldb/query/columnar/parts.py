@@ -121,7 +121,7 @@ class Chain(Part):
                 break
             if part.cheap or open_.all():
                 found = part.test(column)
-                mask = np.where(open_, found.mask, mask)
+                mask = mask | found.mask if self.stops_at else mask & found.mask
                 problems = _reached(problems, open_, found.problems)
                 continue
             rows = np.flatnonzero(open_)

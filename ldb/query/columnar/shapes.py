@@ -61,6 +61,13 @@ def ends_of(lengths: Ints) -> Ints:
     return ends
 
 
+def occurring(column: Column) -> frozenset[Kind]:
+    """The kinds that occur, and no others."""
+    if column.kind is not None or len(column.present) == 1:
+        return column.present
+    return frozenset(kind for kind in column.present if column.are(kind).any())
+
+
 def replaced(column: Column, rows: Mask, kind: Kind) -> Column:
     """The column with these values made `kind`, one that needs no parts."""
     if not rows.any():

@@ -1,4 +1,8 @@
-"""A part of a syntax tree as the text of an expression, for plans. It parses to the same tree."""
+"""A part of a syntax tree as the text of an expression, for plans.
+
+It parses to the same tree, but for some chains of keys after projections in projections,
+which get parentheses more than they need.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from ldb.query.syntax import Node, chain
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _JOINTS = {"or_expression": " || ", "and_expression": " && ", "pipe": " | "}
+_PROJECTIONS = frozenset(("projection", "value_projection", "filter_projection", "flatten"))
 _LOOSE = frozenset(("or_expression", "and_expression", "pipe", "comparator", "not_expression"))
 
 
@@ -19,8 +24,10 @@ def written(node: Node) -> str:
     below = node["children"]
     if kind == "field":
         return _key(node["value"])
-    if kind in ("current", "identity"):
+    if kind == "current":
         return "@"
+    if kind == "identity":
+        return ""
     if kind == "literal":
         return _literal(node["value"])
     if kind == "index":
@@ -33,7 +40,8 @@ def written(node: Node) -> str:
     if kind == "comparator":
         return f"{_closed(below[0])} {_SIGNS[node['value']]} {_closed(below[1])}"
     if kind == "not_expression":
-        return f"!{_closed(below[0])}"
+        tight = below[0]["type"] in ("field", "current", "literal", "function_expression")
+        return f"!{written(below[0])}" if tight else f"!({written(below[0])})"
     if kind == "expref":
         return f"&{written(below[0])}"
     make: Callable[[Node], str] = _MAKERS[kind]
@@ -55,19 +63,25 @@ def _closed(node: Node) -> str:
     return f"({text})" if node["type"] in _LOOSE else text
 
 
+def _opened(node: Node) -> str:
+    """The source of a projection, or what comes before a key."""
+    # What follows a projection is part of it, unless it is closed.
+    return f"({written(node)})" if node["type"] in _PROJECTIONS else _closed(node)
+
+
 def _steps(node: Node) -> str:
     """Sub-expressions and indexes."""
-    parts = [one for one in node["children"] if one["type"] not in ("identity", "current")]
-    text = ""
-    for part in parts:
+    first, *rest = node["children"]
+    text = _opened(first) if rest else _closed(first)
+    for part in rest:
         text = _then(text, part)
-    return text or "@"
+    return text
 
 
 def _then(text: str, part: Node) -> str:
     """`text` with what follows it."""
     after = _closed(part)
-    if not text or after == "@":
+    if not text or not after:
         return text or after
     return text + after if after.startswith("[") and not _makes_list(part) else f"{text}.{after}"
 
@@ -80,32 +94,27 @@ def _makes_list(node: Node) -> bool:
     return True
 
 
-def _source(node: Node) -> str:
-    text = _closed(node)
-    return "" if text == "@" else text
-
-
 def _projection(node: Node) -> str:
     source, result = node["children"]
     if source["type"] == "flatten":
         return _then(_flatten(source), result)
     is_slice = source["type"] == "index_expression" and source["children"][1]["type"] == "slice"
-    return _then(_source(source) + ("" if is_slice else "[*]"), result)
+    return _then(_opened(source) + ("" if is_slice else "[*]"), result)
 
 
 def _value_projection(node: Node) -> str:
     source, result = node["children"]
-    before = _source(source)
+    before = _opened(source)
     return _then(f"{before}.*" if before else "*", result)
 
 
 def _filter_projection(node: Node) -> str:
     source, result, condition = node["children"]
-    return _then(f"{_source(source)}[?{written(condition)}]", result)
+    return _then(f"{_opened(source)}[?{written(condition)}]", result)
 
 
 def _flatten(node: Node) -> str:
-    return f"{_source(node['children'][0])}[]"
+    return f"{_closed(node['children'][0])}[]"
 
 
 def _call(node: Node) -> str:

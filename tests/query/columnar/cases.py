@@ -85,7 +85,7 @@ class Maker:
 
     def documents(self) -> list[Any]:
         count = self.pick((0, 1, 2, 3, 5, 8))
-        shape = self.shape() if self.chance() < 0.3 else self._annotation()
+        shape = self.shape() if self.chance() < 0.15 else self._annotation()
         odd = self.pick((0.0, 0.0, 0.2))
         return [self.any() if odd and self.chance() < odd else shape() for _ in range(count)]
 
@@ -95,7 +95,7 @@ class Maker:
         other = self.shape(2)
         texts = self.pick((TEXTS[:4], TEXTS))
         numbers = self.pick((INTS, FLOATS, INTS + FLOATS, LARGE))
-        lacks = self.pick((0.0, 0.0, 0.15))
+        lacks = self.pick((0.0, 0.0, 0.0, 0.15))
 
         def cut(value: dict[str, Any]) -> dict[str, Any]:
             if not lacks:
@@ -182,8 +182,21 @@ class Maker:
         count = self.pick((2, 2, 3))
         return joint.join(f"({self.expression(depth)})" for _ in range(count))
 
+    def _fitting(self) -> str:
+        """A call whose arguments are mostly what the function takes."""
+        text = self.pick(FITTING)
+        while "@" in text:
+            path = self.pick(NUMBERS if self.chance() < 0.7 else PATHS)
+            text = text.replace("@", path if self.chance() < 0.5 else self.number(), 1)
+        return text.replace("%", self.literal())
+
+    def number(self) -> str:
+        return f"`{json.dumps(self.pick(self.pick((INTS, FLOATS, LARGE, INTS))))}`"
+
     def _call(self, depth: int) -> str:
         draw = self.chance()
+        if self.chance() < 0.35:
+            return self._fitting()
 
         def one() -> str:
             return self.path() if self.chance() < 0.6 else self.expression(depth)
@@ -213,6 +226,27 @@ PATHS = (
     "a", "b", "c", "n", "a", "b", "c", "n", "@", "a[*].b", "a[*].c", "a[].n[]", "a[?b]", "*",
     "a[*].n[0]", "n[0]", "a[0].b", "b.a", "b.b", "a[0]", "a.b", "n[*]", "n[:2]", "a[?c == 'a']",
     "a[*].n", "b.a.n", "@.c",
+)  # fmt: skip
+NUMBERS = ("n[0]", "n[1]", "n[-1]", "sum(n)", "a[0].b", "length(a)", "b", "length(n)", "max(n)")
+FITTING = (
+    "abs(@)", "ceil(@)", "floor(@)", "neg(@)", "add(@, @)", "sub(@, @)", "mul(@, @)", "div(@, @)",
+    "sum(n)", "avg(n)", "min(n)", "max(n)", "sum(a[*].b)", "avg(a[*].b)", "min(a[*].b)",
+    "max(a[*].b)", "sort(n)", "reverse(n)", "reverse(a)", "length(c)", "length(b)", "length(a)",
+    "starts_with(c, 'a')", "ends_with(c, 'b')", "contains(c, 'a')", "contains(n, %)",
+    "contains(a[*].b, %)", "contains(a[*].c, c)", "contains(n, n[1])", "join(', ', a[*].c)",
+    "add(n, @)", "mul(n, n)", "dotproduct(n, n)", "neg(n)", "type(b)", "type(a[0].b)", "keys(a[0])",
+    "values(a[0])", "to_string(a[0])", "to_number(c)", "to_number(b)", "to_string(@)",
+    "to_array(b)",
+    "contains_any(n, `[1, 2.0]`)", "contains_all(n, `[0, 1]`)", "contains_any(c, `[\"a\"]`)",
+    "contains_any(a[*].c, `[\"a\", \"b\"]`)", "contains_all(`[\"a\", \"b\"]`, a[*].c)",
+    "contains(`[\"a\", \"b\"]`, c)", "contains(`[1, 2]`, @)", "map(&add(b, `1`), a)", "map(&c, a)",
+    "sort_by(a, &b)", "sort_by(a, &c)", "max_by(a, &b)", "min_by(a, &c).b", "sort_by(a, &c)[*].b",
+    "not_null(b, c)", "not_null(a[0].b, b, %)", "merge(a[0], a[1])", "merge({z: c}, a[0])",
+    "has_keys(@, 'a.b')", "get(b, 'b', %)", "get(a[0], 'n', c)", "has_keys(a[0], 'b', 'c')",
+    "unique(n)", "unique(a[].n)", "{z: c, a: b} || a[0]", "[{z: c}, a[0], {b: n, a: c}]",
+    "[{z: c, b: n}, a[0]][].keys(@)", "regex(c, '^a')", "regex_match(c, '[a-c]+')", "type(a[0])",
+    "@ == @", "@ < @", "@ != @", "@ >= @", "c < 'b'", "c == 'a' && @ > @", "a[0] == a[1]",
+    "a[?b == @ && c == 'a']", "a[?b > @].c", "a[?c != 'a' || b < @]", "length(a[?b >= @])",
 )  # fmt: skip
 OF_ONE = (
     "abs", "ceil", "floor", "neg", "keys", "values", "length", "max", "min", "avg", "sum", "sort",

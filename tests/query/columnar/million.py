@@ -1,6 +1,6 @@
 """Compare the two evaluators on any number of random cases, in two processes.
 
-    nice -n 19 python tests/query/columnar/million.py CASES [FIRST_SEED]
+    nice -n 19 python -m tests.query.columnar.million CASES [FIRST_SEED]
 
 Every case has a seed of its own and can be drawn again. Prints disagreements with their
 seeds, then totals; the exit code is 1 if there was any. Results: docs/design/003-queries.md.
@@ -12,12 +12,9 @@ import sys
 import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from random import Random
 
-sys.path[:0] = [str(Path(__file__).parents[3]), str(Path(__file__).parent)]
-
-import cases
+from tests.query.columnar import cases
 
 BATCH = 1000
 SHOWN = 20
@@ -31,13 +28,18 @@ def check(first: int) -> tuple[int, int, int, list[str]]:
         text, values, missing = cases.draw(Random(seed))
         try:
             found, left = cases.disagreement(text, values, missing)
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever it is, it is a finding
             found, left = traceback.format_exc(), 0
         documents += len(values)
         again += left
         if found:
             wrong.append(f"seed {seed}, {missing}: {text}\n    {values!r}\n    {found}")
     return BATCH, documents, again, wrong
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -49,11 +51,11 @@ def main() -> int:
         for cases_, some, left, found in pool.map(check, range(start, start + count, BATCH)):
             done, documents, again = done + cases_, documents + some, again + left
             for each in found[: max(0, SHOWN - wrong)]:
-                print(each, flush=True)
+                _say(each)
             wrong += len(found)
             if done % 50_000 == 0:
-                print(f"{done:,} cases, {wrong} disagree, {time.time() - begun:.0f} s", flush=True)
-    print(f"{done:,} cases, {documents:,} documents, {again:,} left to rows, {wrong} disagree")
+                _say(f"{done:,} cases, {wrong} disagree, {time.time() - begun:.0f} s")
+    _say(f"{done:,} cases, {documents:,} documents, {again:,} left to rows, {wrong} disagree")
     return 1 if wrong else 0
 
 
