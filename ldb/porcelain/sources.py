@@ -25,6 +25,7 @@ from ldb.porcelain.paths import path_ids
 from ldb.porcelain.place import Place
 from ldb.porcelain.written import written_files
 from ldb.progress import SILENT, Progress
+from ldb.query.asking import FilterTrace
 from ldb.query.scanning import scan_records
 from ldb.query.selected import MapRows, Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
@@ -59,6 +60,8 @@ class Selection:
     """The index to look their records up in: as of the version asked for, where `ds:root.vN`
     is the only source, the newest otherwise."""
     warnings: tuple[str, ...] = ()
+    traces: tuple[FilterTrace, ...] = ()
+    """How each filter was evaluated."""
 
 
 def select(
@@ -75,8 +78,9 @@ def select(
     texts = list(sources) or _default(place, default)
     rows, used, catalog = read_sources(place, texts, known)
     warnings = Warnings()
-    chosen = apply_filters(catalog, rows, filters, seed, warnings, progress)
-    return Selection(chosen, used, catalog, tuple(warnings.messages))
+    traces: list[FilterTrace] = []
+    chosen = apply_filters(catalog, rows, filters, seed, warnings, progress, traces)
+    return Selection(chosen, used, catalog, tuple(warnings.messages), tuple(traces))
 
 
 def read_sources(

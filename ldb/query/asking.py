@@ -30,7 +30,7 @@ from ldb.query.selected import Selected
 if TYPE_CHECKING:
     from ldb.query.columnar.program import Program
 
-FEW = 1000
+FEW = 200
 """Up to this many rows are read one by one: opening columns would take longer."""
 
 LOOKED_AT = KnownKeys.ENOUGH

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ldb.cli.app import App, pass_app
+from ldb.cli.explaining import explanation, explanation_json
 from ldb.cli.opening import place_of
 from ldb.cli.options import filter_options, output_options
 from ldb.cli.output import Output, visible
@@ -12,7 +13,7 @@ from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
 from ldb.cli.sources import sources_argument, warn
 from ldb.porcelain.look import ListRow, list_rows, summary
-from ldb.porcelain.sources import select
+from ldb.porcelain.sources import Selection, select
 from ldb.query.selection import FilterSpec
 
 
@@ -20,6 +21,7 @@ from ldb.query.selection import FilterSpec
 @sources_argument
 @filter_options
 @click.option("-s", "--summary", "short", is_flag=True, help="Print the numbers only.")
+@click.option("--explain", is_flag=True, help="Print how the filters were evaluated instead.")
 @output_options(json=True)
 @pass_app
 def command(
@@ -28,6 +30,7 @@ def command(
     filters: tuple[FilterSpec, ...],
     seed: int | None,
     short: bool,
+    explain: bool,
     out: Output,
 ) -> None:
     """List data objects: id, which of its annotations (v1, v2 …; - for none), and a path.
@@ -40,10 +43,14 @@ def command(
       ldb list ds:root --query "class == 'cat'" --limit 10
       ldb list -s ds:cats
       ldb list --json data/cats/ --file "fs.size > `100000`"
+      ldb list --explain ds:root --query "boxes[?score > `0.9`]"
     """
     place = place_of(app, quick_start=True)
     chosen = select(place, sources, filters, default="staged", seed=seed, progress=out.progress())
     warn(out, chosen.warnings)
+    if explain:
+        _explain(chosen, out)
+        return
     if short:
         numbers = summary(chosen.catalog, chosen.rows)
         if out.as_json:
@@ -58,6 +65,14 @@ def command(
         else:
             version = f"v{row.version}" if row.version else "?" if row.annotation else "-"
             out.data(f"id:{row.id}  {version:<3} {visible(row.path)}".rstrip())
+
+
+def _explain(chosen: Selection, out: Output) -> None:
+    if out.as_json:
+        out.json(explanation_json(len(chosen.rows), chosen.traces))
+        return
+    for line in explanation(len(chosen.rows), chosen.traces):
+        out.data(line)
 
 
 def _json(row: ListRow) -> dict[str, object]:
