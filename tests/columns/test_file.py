@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ldb.backends.base import Buffer
-from ldb.columns import write
+from ldb.columns import layout, write
 from ldb.columns.build import MISSING, concat, from_values
 from ldb.columns.model import Column, Kind, Words
 from ldb.columns.read import open_columns
@@ -143,6 +147,25 @@ def test_what_is_nested_too_deeply_is_opaque() -> None:
     read = reopened(from_values([nested(40), nested(100)]))
     assert read.opaque().tolist() == [False, True]
     assert read.take(np.array([0])).values() == [nested(40)]
+
+
+def test_the_worked_example_of_the_format() -> None:
+    page = (Path(__file__).parents[2] / "docs/formats/columns.md").read_text("utf-8")
+    example = re.search(r"```json\n(.*?)```", page, re.DOTALL)
+    tail = re.search(r"^    (4c 44 42 43[ 0-9a-f]*)$", page, re.MULTILINE)
+    assert example
+    assert tail
+    first, last = {"label": "cat", "box": [1, 2]}, {"label": "dog", "box": [3, 300]}
+    data = encode_columns(from_values([first, {"label": "cat"}, last]))
+    found = layout.unpack(lambda start, stop: data[start:stop], len(data), "file")
+    assert found == json.loads(example[1])
+    assert (data[848:854], data[1136:1139], data[1152]) == (b"catdog", b"\0\0\1", 5)
+    assert data[1168:1184] == struct.pack("<4i", 0, 2, 2, 4)
+    written = bytes.fromhex(tail[1])
+    at = data.index(layout.MAGIC)
+    # How far zstd packs the directory is up to its version.
+    assert data[at : at + 8] == written[:8]
+    assert data[at + 12 : at + 16] == written[12:16]
 
 
 class Counted:
