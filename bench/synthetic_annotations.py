@@ -39,6 +39,9 @@ from ldb.objects.codec import annotation_payload
 from ldb.objects.model import BlobType
 from ldb.refs.name import INDEX
 
+STORING = ("objects", "columns", "maps", "places")
+"""Packages of the library that decide what is stored."""
+
 VERSION = 1
 """Part of the stamp: what another version made is made again."""
 
@@ -134,7 +137,7 @@ def make_annotations(home: Path, count: int, python: Path | None, workers: int =
 def _stored_by() -> str:
     """Changes whenever code that decides what is stored does."""
     home = Path(ldb.__file__).parent
-    names = ("catalog.py", "objects/*.py", "columns/*.py", "maps/*.py")
+    names = ("catalog.py", "history.py", *(f"{each}/*.py" for each in STORING))
     paths = sorted(path for name in names for path in home.glob(name))
     return sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
@@ -148,9 +151,9 @@ def _make_instance(data: Annotations, workers: int, lines: bool) -> tuple[dict[s
     edges = [min(folders * at // workers * PER_FOLDER, data.count) for at in range(workers + 1)]
     with ProcessPoolExecutor(workers) as pool:
         parts = list(pool.map(_store_range, [data] * workers, edges, edges[1:], [lines] * workers))
-        objects: Future[Root] = pool.submit(_build_objects, data)
         paths: Future[Root] = pool.submit(_build_paths, data)
-        roots = {"objects": objects.result(), "paths": paths.result()}
+        # By this store itself, which gives the packs it wrote their place files on publishing.
+        roots = {"objects": _build_objects(data, instance), "paths": paths.result()}
     _publish(instance, {name: MapRoot(root.oid, root.count) for name, root in roots.items()})
     for name, _ in _COLUMNS:
         (data.root / f"{name}.column").unlink()
@@ -227,9 +230,8 @@ def _uri(position: int, suffix: bytes) -> bytes:
     return b"file:///no/files/%05d/%08d%b" % (position // PER_FOLDER, position, suffix)
 
 
-def _build_objects(data: Annotations) -> Root:
+def _build_objects(data: Annotations, instance: Instance) -> Root:
     """The map from ids to records and annotations; ids are sorted here."""
-    instance = open_instance(open_backend(str(data.instance)))
     ids, records, annotations, _ = (_column(data, *each, "r") for each in _COLUMNS)
     keys = np.frombuffer(ids.tobytes(), "S16")
     order = np.argsort(keys, kind="stable")
