@@ -275,6 +275,19 @@ def write_all(fd: int, data: bytes) -> None:
             rest = rest[os.write(fd, rest) :]
 
 
+def is_unchanged_link(fd: int, item: Item) -> bool:
+    """Whether an open file is the stored one itself, as it was when it was indexed."""
+    made = os.fstat(fd)
+    if made.st_nlink < 2 or made.st_size != item.size:
+        return False
+    paths = [
+        seen["path"]
+        for seen in item.paths
+        if seen["mtime"] == made.st_mtime_ns and settled_mtime(seen["mtime"], item.first_indexed)
+    ]
+    return is_one_of(fd, paths)
+
+
 def is_one_of(fd: int, uris: list[str]) -> bool:
     """Whether an open file is one of these very files, under another name."""
     made = os.fstat(fd)

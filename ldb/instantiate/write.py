@@ -7,9 +7,10 @@ disk and the like (`StoreFailed`) end the run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from ldb.errors import BadInput
 from ldb.instantiate.annotation import annotation_text, payload_of, read_text
@@ -18,7 +19,14 @@ from ldb.instantiate.listing import Before, Listing
 from ldb.instantiate.manifest import is_entry
 from ldb.instantiate.model import Entry, Item
 from ldb.instantiate.options import Link, Problem
-from ldb.instantiate.source import Fetcher, Stale, is_object, is_one_of, write_all
+from ldb.instantiate.source import (
+    Fetcher,
+    Stale,
+    is_object,
+    is_one_of,
+    is_unchanged_link,
+    write_all,
+)
 from ldb.instantiate.target import Refused, Target, failure, open_regular, refusal
 
 EDITED = "was edited since it was instantiated; -f replaces it"
@@ -131,69 +139,36 @@ class Writer:
             return False
 
     def _data(self, item: Item, result: BatchResult) -> bool:
-        def same(fd: int) -> bool:
-            return is_object(fd, item.id, item.size, self._options.algorithm)
-
-        def make() -> None:
-            self._fetch(item, result)
-
-        def ours(fd: int, had: Entry) -> bool:
-            if is_entry(fd, had, self._options.algorithm):
-                return True
-            # A run that was killed between linking a file and seeing that it had changed.
-            paths = [seen["path"] for seen in item.paths]
-            return self._listing.was_unfinished(item.name.data_path) and is_one_of(fd, paths)
-
-        return self._place(item.name.data_path, same, make, ours, item.had_data, result)
+        file = _DataFile(item, self._fetcher, self._options.algorithm)
+        try:
+            return self._place(file, result)
+        finally:
+            result.passed_over += file.passed_over
+            result.problems += file.problems
 
     def _annotation(self, item: Item, payload: bytes, result: BatchResult) -> bool:
-        path = item.name.annotation_path
         try:
             text = annotation_text(payload)
         except BadInput as error:
-            result.problems.append(Problem(path, error.why))
+            result.problems.append(Problem(item.name.annotation_path, error.why))
             raise _Failed from None
+        return self._place(_AnnotationFile(item, text), result)
 
-        def same(fd: int) -> bool:
-            found = read_text(fd)
-            return found == text or payload_of(found) == payload
-
-        def make() -> None:
-            fd = self._target.new_file()
-            try:
-                write_all(fd, text)
-            finally:
-                os.close(fd)
-
-        def ours(fd: int, had: Entry) -> bool:
-            return is_entry(fd, had, self._options.algorithm)
-
-        return self._place(path, same, make, ours, item.had_annotation, result)
-
-    def _place(
-        self,
-        path: str,
-        same: Callable[[int], bool],
-        make: Callable[[], None],
-        ours: Callable[[int, Entry], bool],
-        had: Entry | None,
-        result: BatchResult,
-    ) -> bool:
+    def _place(self, file: _File, result: BatchResult) -> bool:
         """Put a file there unless the same is there; whether it was written."""
-        name = path.rpartition("/")[2]
         try:
-            folder = self._target.open_folder(path[: -len(name) - 1])
+            folder = self._target.open_folder(file.folder)
             standing = _Standing.FREE
             if not self._fresh:
-                standing = self._standing(folder, name, same, ours, had)
+                standing = self._standing(folder, file, file.had)
             if standing is _Standing.SAME:
                 return False
-            make()
-            if self._target.publish(folder, name, replace=standing is _Standing.OURS):
+            file.make(self._target)
+            if self._target.publish(folder, file.name, replace=standing is _Standing.OURS):
                 return True
             self._target.drop()
             # Another worker was first, with an annotation that two data files share.
-            if self._standing(folder, name, same, ours, None) is _Standing.SAME:
+            if self._standing(folder, file, None) is _Standing.SAME:
                 return False
             raise Refused(NOT_OURS)
         except Refused as error:
@@ -201,47 +176,118 @@ class Writer:
         except OSError as error:
             why = refusal(error)
             if not why:
-                raise failure(os.path.join(self._options.folder, path), error) from error
-        result.problems.append(Problem(os.path.join(self._options.folder, path), why))
+                raise failure(self._full_path(file), error) from error
+        result.problems.append(Problem(self._full_path(file), why))
         raise _Failed
 
-    def _standing(
-        self,
-        folder: int,
-        name: str,
-        same: Callable[[int], bool],
-        ours: Callable[[int, Entry], bool],
-        had: Entry | None,
-    ) -> _Standing:
+    def _full_path(self, file: _File) -> str:
+        return os.path.join(self._options.folder, file.folder, file.name)
+
+    def _standing(self, folder: int, file: _File, had: Entry | None) -> _Standing:
         """Raises `Refused` where something is there that this run must not replace."""
         try:
-            fd = open_regular(folder, name)
+            fd = open_regular(folder, file.name)
         except FileNotFoundError:
             return _Standing.FREE
         try:
-            if fd is not None and same(fd):
+            if fd is not None and file.is_in(fd):
                 return _Standing.SAME
             if had is None:
                 raise Refused(NOT_OURS)
-            if self._options.force or (fd is not None and ours(fd, had)):
+            if self._options.force or (fd is not None and self._is_ours(fd, file, had)):
                 return _Standing.OURS
             raise Refused(EDITED)
         finally:
             if fd is not None:
                 os.close(fd)
 
-    def _fetch(self, item: Item, result: BatchResult) -> None:
+    def _is_ours(self, fd: int, file: _File, had: Entry) -> bool:
+        """Whether an open file has nothing in it that would be lost with its name."""
+        if is_entry(fd, had, self._options.algorithm):
+            return True
+        # A run was killed between linking a file and seeing that it had changed.
+        path = f"{file.folder}/{file.name}" if file.folder else file.name
+        return self._listing.was_unfinished(path) and is_one_of(fd, file.sources)
+
+
+class _File(Protocol):
+    """A file that is to be in the target."""
+
+    folder: str
+    name: str
+    had: Entry | None
+    """What the manifest lists under its name."""
+
+    @property
+    def sources(self) -> list[str]:
+        """Where the same content is expected in storage."""
+        ...
+
+    def is_in(self, fd: int) -> bool:
+        """Whether an open file has the right content."""
+        ...
+
+    def make(self, target: Target) -> None:
+        """Make the temporary file; raises `_Failed` where its problems are noted."""
+        ...
+
+
+class _DataFile:
+    def __init__(self, item: Item, fetcher: Fetcher, algorithm: str) -> None:
+        self.folder = item.name.folder
+        self.name = item.name.data
+        self.had = item.had_data
+        self.problems: list[Problem] = []
+        self.passed_over: list[Problem] = []
+        self._item = item
+        self._fetcher = fetcher
+        self._algorithm = algorithm
+
+    @property
+    def sources(self) -> list[str]:
+        return [seen["path"] for seen in self._item.paths]
+
+    def is_in(self, fd: int) -> bool:
+        item = self._item
+        return is_unchanged_link(fd, item) or is_object(fd, item.id, item.size, self._algorithm)
+
+    def make(self, target: Target) -> None:
+        item = self._item
         stale = []
-        for path in [seen["path"] for seen in item.paths]:
+        for path in self.sources:
             try:
                 self._fetcher.fetch(path, item.id, item.size)
             except Stale as error:
                 stale.append(Problem(path, f"id:{item.id.hex()} {error.why}"))
-                self._target.drop()
+                target.drop()
             else:
-                result.passed_over += stale
+                self.passed_over = stale
                 return
         if not stale:
             stale.append(Problem(f"id:{item.id.hex()}", "no path of it is known any more"))
-        result.problems += stale
+        self.problems = stale
         raise _Failed
+
+
+class _AnnotationFile:
+    def __init__(self, item: Item, text: bytes) -> None:
+        self.folder = item.name.folder
+        self.name = item.name.annotation
+        self.had = item.had_annotation
+        self._text = text
+        self._payload = item.payload
+
+    @property
+    def sources(self) -> list[str]:
+        return []
+
+    def is_in(self, fd: int) -> bool:
+        found = read_text(fd)
+        return found == self._text or payload_of(found) == self._payload
+
+    def make(self, target: Target) -> None:
+        fd = target.new_file()
+        try:
+            write_all(fd, self._text)
+        finally:
+            os.close(fd)
