@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ldb.columns.model import Ints, Kind, Positions, spread
+from ldb.columns.model import Ints, Kind, Mask, Positions, spread
 
 PADDING = 512
 """Bytes after the last payload, so that fixed widths can be read anywhere."""
@@ -173,29 +173,27 @@ class Payloads:
         even = ((steps > 0) & (ends <= stops)) | (counts == 0)
         offsets = np.cumsum(counts) - counts
         if even.all():
-            found = self._spaced(starts, counts, steps)
-            wrong = FIXED.take(self.data.take(found)) != np.repeat(steps, counts)
+            found, wrong = self._spaced(starts, counts, steps)
             if not wrong.any():
                 return found, ends
-            rows = np.repeat(np.arange(len(starts)), counts)
-            even[rows[wrong]] = False
+            rows = np.arange(len(starts))
         else:
             found = np.empty(int(counts.sum()), np.int64)
-            rows = np.flatnonzero(even & (counts > 0))
-            spaced = self._spaced(starts[rows], counts[rows], steps[rows])
+            rows = np.flatnonzero(even)
+            spaced, wrong = self._spaced(starts[rows], counts[rows], steps[rows])
             found[spread(offsets[rows], counts[rows])] = spaced
-            wrong = FIXED.take(self.data.take(spaced)) != np.repeat(steps[rows], counts[rows])
-            even[np.repeat(rows, counts[rows])[wrong]] = False
+        even[np.repeat(rows, counts[rows])[wrong]] = False
         rows = np.flatnonzero(~even)
         ends[rows] = self._walked(found, offsets[rows], starts[rows], counts[rows], stops[rows])
         require((ends <= stops).all())
         return found, ends
 
-    def _spaced(self, starts: Ints, counts: Ints, steps: Ints) -> Ints:
+    def _spaced(self, starts: Ints, counts: Ints, steps: Ints) -> tuple[Ints, Mask]:
+        """Items of one size a list, and which of them are not of that size."""
         offsets = np.cumsum(counts) - counts
-        steps_of_items = np.repeat(steps, counts)
-        place: Ints = np.arange(len(steps_of_items)) - np.repeat(offsets, counts)
-        return place * steps_of_items + np.repeat(starts, counts)
+        step = np.repeat(steps, counts)
+        found: Ints = np.arange(len(step)) * step + np.repeat(starts - offsets * steps, counts)
+        return found, FIXED.take(self.data.take(found)) != step
 
     def _walked(self, found: Ints, offsets: Ints, at: Ints, counts: Ints, stops: Ints) -> Ints:
         """Fill in the items from each offset on; where the lists end."""

@@ -20,7 +20,7 @@ from ldb.columns.model import Column, Ints, Kind, Positions
 from ldb.columns.payloads import BAD, KINDS, PADDING, SHIFTS, WIDTHS, Payloads, require
 from ldb.columns.text import encode, int_type
 
-CHUNK = 8 << 20
+CHUNK = 4 << 20
 """Bytes of payload that are shredded together."""
 BATCH = 256
 """Payloads that are counted together."""

@@ -244,6 +244,14 @@ def test_texts_that_repeat_are_kept_once() -> None:
     assert column.values() == [f"{at:012d}" for at in range(5000)]
 
 
+def test_long_texts_that_differ_in_a_few_bytes_are_told_apart() -> None:
+    texts = [f"{'x' * 70}{at % 30:02d}{'x' * 70}" for at in range(1000)]
+    column = shredded([*texts, "short", "x" * 142])
+    assert column.words.distinct
+    assert len(column.words) == 32
+    assert column.values() == [*texts, "short", "x" * 142]
+
+
 def test_a_dictionary_that_a_sample_misses_is_no_harm() -> None:
     """Every third text repeats, none of the sample does."""
     rows = 3 * text.SAMPLE
