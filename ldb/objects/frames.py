@@ -17,6 +17,10 @@ from ldb.objects.model import MAX_PAYLOAD
 
 LEVEL = 3
 
+FAST = -1
+"""For what does not get smaller: oids and other hashes are most of a map. Takes a quarter of
+the time (docs/design/002-maps.md)."""
+
 MAX_WINDOW = 2 * MAX_PAYLOAD
 """Bytes a frame may ask the decoder to keep; more than any frame of ours needs."""
 
@@ -24,6 +28,7 @@ MAX_WINDOW = 2 * MAX_PAYLOAD
 class _Contexts(threading.local):
     def __init__(self) -> None:
         self.compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self.fast = zstandard.ZstdCompressor(level=FAST)
         self.decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
 
 
@@ -33,6 +38,11 @@ _contexts = _Contexts()
 def compress(data: bytes) -> bytes:
     """One frame that states its content size."""
     return _contexts.compressor.compress(data)
+
+
+def compress_fast(data: bytes) -> bytes:
+    """The same in less time; of most data it makes more bytes."""
+    return _contexts.fast.compress(data)
 
 
 def decompress(frame: Buffer, size: int, name: object, where: str) -> bytes:
