@@ -194,18 +194,20 @@ class Writer:
                 return _Standing.SAME
             if had is None:
                 raise Refused(NOT_OURS)
-            if self._options.force or (fd is not None and self._is_ours(fd, file, had)):
+            if fd is not None and self._was_interrupted(fd, file):
+                os.unlink(file.name, dir_fd=folder)
+                return _Standing.FREE
+            if self._options.force or (
+                fd is not None and is_entry(fd, had, self._options.algorithm)
+            ):
                 return _Standing.OURS
             raise Refused(EDITED)
         finally:
             if fd is not None:
                 os.close(fd)
 
-    def _is_ours(self, fd: int, file: _File, had: Entry) -> bool:
-        """Whether an open file has nothing in it that would be lost with its name."""
-        if is_entry(fd, had, self._options.algorithm):
-            return True
-        # A run was killed between linking a file and seeing that it had changed.
+    def _was_interrupted(self, fd: int, file: _File) -> bool:
+        """Whether a run was killed between linking a changed file and taking the name back."""
         path = f"{file.folder}/{file.name}" if file.folder else file.name
         return self._listing.was_unfinished(path) and is_one_of(fd, file.sources)
 

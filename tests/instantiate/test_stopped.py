@@ -31,7 +31,7 @@ catalog = open_catalog(instance)
 rows = list(catalog.rows())
 ids = np.concatenate([each.keys for each in rows])
 annotations = np.concatenate([each.fields[1] for each in rows])
-options = InstantiateOptions(folder=sys.argv[2], processes=int(sys.argv[3]))
+options = InstantiateOptions(folder=sys.argv[2], processes=int(sys.argv[3]), link=sys.argv[4])
 print("ready", flush=True)
 instantiate(instance, catalog, ids, annotations, options)
 print("done", flush=True)
@@ -59,10 +59,10 @@ def check(world: World) -> int:
     return len(files)
 
 
-def start(world: World, processes: int) -> subprocess.Popen[str]:
+def start(world: World, processes: int, link: str = "auto") -> subprocess.Popen[str]:
     root = world.instance.url.removeprefix("file://")
     program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, root, str(world.target), str(processes)],
+        [sys.executable, "-c", PROGRAM, root, str(world.target), str(processes), link],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -108,6 +108,29 @@ def test_a_stopped_run_leaves_whole_files_and_the_next_goes_on(
     assert report.already_there == before
     assert (report.problems, check(world)) == ([], 2 * COUNT)
     assert not (world.target / ".ldb_instantiating").exists()
+
+
+def test_a_killed_run_of_hard_links_goes_on(full_world: World) -> None:
+    world = full_world
+    for path in world.source.iterdir():
+        os.utime(path, ns=(10**18, 10**18))
+    world.index()
+    program = start(world, 2, "hardlink")
+    wait_for_files(world, 20)
+    program.kill()
+    program.communicate()
+    wait_until_unlocked(world)
+    partial = world.target / ".ldb_instantiating"
+    for left in partial.iterdir() if partial.exists() else ():
+        left.unlink()
+    before = check(world)
+    assert before > 10
+    report = world.run(link="hardlink", processes=2)
+    assert report.already_there == before
+    assert (report.problems, check(world)) == ([], 2 * COUNT)
+    for number in range(COUNT):
+        (made,) = world.target.glob(f"f{number}-*.bin")
+        assert made.samefile(world.source / f"f{number}.bin")
 
 
 def wait_until_unlocked(world: World) -> None:
