@@ -63,6 +63,12 @@ def test_concat_puts_columns_end_to_end(parts: list[list[Any]]) -> None:
     assert same(whole.values(), [value for part in parts for value in part])
 
 
+def test_codes_of_joined_columns_all_point_at_words() -> None:
+    whole = concat([from_values(["a", None]), from_values([1, None])])
+    assert whole.words.equal_to("a")[whole.codes].tolist() == [True] * 4
+    assert whole.are(Kind.TEXT).tolist() == [True, False, False, False]
+
+
 def test_a_mask_takes_where_it_is_true() -> None:
     column = from_values([1, "a", None, [2, 3]])
     assert column.take(np.array([True, False, False, True])).values() == [1, [2, 3]]
