@@ -21,6 +21,9 @@ PADDING = 512
 FEW = 48
 """Fewer values than this are walked one by one: numpy's calls cost more than they save."""
 
+LARGE = 64
+"""Bytes of a list or object whose end is worth remembering."""
+
 BAD = 255
 """Kind of a first byte that our payloads never have."""
 
@@ -73,7 +76,7 @@ COUNTED = (WIDE > 0) | (KINDS == BAD)
 _MASKS = np.array([0] + [(1 << 64) - (1 << (64 - 8 * size)) for size in range(1, 9)], np.uint64)
 
 _WIDTHS, _COUNTS, _WIDE = WIDTHS.tolist(), COUNTS.tolist(), WIDE.tolist()
-_CHILDREN, _KINDS = CHILDREN.tolist(), KINDS.tolist()
+_CHILDREN, _KINDS, _FIXED = CHILDREN.tolist(), KINDS.tolist(), FIXED.tolist()
 
 
 class Payloads:
@@ -82,6 +85,7 @@ class Payloads:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.size = len(raw) - PADDING
+        self._ends: dict[int, int] = {}
         self.data = np.frombuffer(raw, np.uint8)
         self.words: Any = np.ndarray((len(raw) - 7,), ">u8", raw, 0, (1,))
         """The eight bytes from each place on, first byte highest."""
@@ -146,20 +150,32 @@ class Payloads:
         pending[places] += numbers * children
 
     def _walk(self, at: int, stop: int, pending: int) -> int:
-        """Where `pending` values from `at` on end."""
-        raw = self.raw
-        while pending:
+        """Where `pending` values from `at` on end.
+
+        Notes where large lists and objects inside them do, for when their own items are walked.
+        """
+        raw, above = self.raw, list[tuple[int, int]]()
+        while True:
+            while not pending:
+                if not above:
+                    return at
+                start, pending = above.pop()
+                if at - start > LARGE:
+                    self._ends[start] = at
             require(at < stop)
             head = raw[at]
-            wide, number = _WIDE[head], _COUNTS[head]
+            wide, number, children = _WIDE[head], _COUNTS[head], _CHILDREN[head]
             require(_KINDS[head] != BAD)
+            pending -= 1
+            if children and at in self._ends:
+                at = self._ends[at]
+                continue
             if wide:
                 number = int.from_bytes(raw[at + 1 : at + 1 + wide], "big")
-                if not _CHILDREN[head]:
-                    at += number
-            at += _WIDTHS[head]
-            pending += number * _CHILDREN[head] - 1
-        return at
+            if children:
+                above.append((at, pending))
+                pending = number * children
+            at += _WIDTHS[head] + (number if wide and not children else 0)
 
     def items(self, starts: Ints, counts: Ints, stops: Ints) -> tuple[Ints, Ints]:
         """Where the items of lists start, all end to end, and where each list ends.
@@ -209,7 +225,8 @@ class Payloads:
             place, stop, offset = int(ends[row]), int(stops[row]), int(offsets[row])
             for item in range(offset + number, offset + int(counts[row])):
                 found[item] = place
-                place = self._walk(place, stop, 1)
+                step = _FIXED[self.raw[place]] if place < stop else 0
+                place = place + step if step else self._walk(place, stop, 1)
             ends[row] = place
         return ends
 

@@ -22,6 +22,8 @@ from ldb.columns.text import encode, int_type
 
 CHUNK = 4 << 20
 """Bytes of payload that are shredded together."""
+ROWS = 1 << 16
+"""Most payloads that are shredded together, give or take a batch."""
 BATCH = 256
 """Payloads that are counted together."""
 MAX_DEPTH = 32
@@ -50,7 +52,7 @@ class Shredder:
             self._waiting += batch
             self._bytes += sum(map(len, batch))
             self._count += len(batch)
-            if self._bytes >= self._chunk:
+            if self._bytes >= self._chunk or len(self._waiting) >= ROWS:
                 self._shred()
 
     def finish(self) -> Column:

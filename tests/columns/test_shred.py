@@ -110,6 +110,13 @@ def test_chunks_are_joined(values: list[Any], chunk: int) -> None:
     assert_same(shredder.finish(), from_values(values))
 
 
+def test_small_payloads_are_shredded_in_chunks_as_well() -> None:
+    values = list(range(shred.ROWS * 2 + 5))
+    shredder = Shredder()
+    shredder.add([encode(value) for value in values])
+    assert shredder.finish().values() == values
+
+
 @given(st.lists(JSON, min_size=1, max_size=6), st.data())
 def test_bytes_that_are_no_payloads_are_refused(values: list[Any], data: st.DataObject) -> None:
     """Or, where a change left payloads, they are columns."""
@@ -226,9 +233,10 @@ def test_all_kinds_of_lists_are_cut_into_their_items() -> None:
         ["x" * 40, 1],
         [1] * 100 + ["a"],
         [[] for _ in range(70000)],
+        [[[[at, 300], "x" * at] * 3, {"a": [at, 300] * 40}] for at in range(60)],
         list(range(70000)),
     ]
-    for values in (lists, lists[:9] * 100, [lists[:9]] * 100):
+    for values in (lists, [lists], lists[:9] * 100, [lists[:9]] * 100):
         assert_same(shredded(values), from_values(values))
 
 
