@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,14 @@ from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload, annotation_payloads
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.location import LOCAL
-from ldb.storage.reading import HASHES, hash_file, read_bytes, read_settled, settled_mtime
+from ldb.storage.reading import (
+    COARSE_NS,
+    HASHES,
+    hash_file,
+    read_bytes,
+    read_settled,
+    settled_mtime,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +69,20 @@ class BatchResult:
     problems: list[Problem]
 
 
-_DATA, _ANNOTATION, _KNOWN_DATA = map(int, (Kind.DATA, Kind.ANNOTATION, Kind.KNOWN_DATA))
-
-
-class _Note(NamedTuple):
-    """An annotation file that was read."""
-
-    place: int
-    """In the batch's payloads."""
-    state: os.stat_result
+_DATA, _ANNOTATION = int(Kind.DATA), int(Kind.ANNOTATION)
+_KNOWN_DATA, _GONE = int(Kind.KNOWN_DATA), int(Kind.GONE)
+"""Plain numbers: comparing with a member costs four times as much."""
 
 
 @dataclass(slots=True)
-class _Rows:
-    """Rows of `paths` of one kind; lists of one length."""
+class _Found:
+    """Files of one kind that were read, row by row; lists of one length."""
 
-    at: list[int]
+    at: list[int] = field(default_factory=list)
     """Position among the batch's jobs."""
-    contents: list[bytes]
-    """Data object ids."""
-    places: list[int]
-    """Places of annotations in the batch's payloads, -1 for a data file without one."""
-    states: list[os.stat_result]
-    mtimes: list[int]
-
-
-def _no_rows() -> _Rows:
-    return _Rows([], [], [], [], [])
+    states: list[os.stat_result] = field(default_factory=list)
+    unsettled: dict[int, int] = field(default_factory=dict)
+    """Row → the time to keep of a file that has changed a moment ago."""
 
 
 class Reader:
@@ -127,64 +120,62 @@ class _Batch:
         self._now = time.time_ns()
         self._keys: list[bytes] = []
         """One a job."""
-        self._notes = _no_rows()
-        self._data = _no_rows()
+        self._payloads: list[bytes] = []
+        self._states: list[os.stat_result] = []
+        """One a payload: of the annotation's file."""
+        self._notes = _Found()
+        self._places: list[int] = []
+        """For each row of `_notes`, where its payload is."""
+        self._data = _Found()
+        self._digests: list[bytes] = []
         self._uris: list[str] = []
-        """One for each row of `_data`."""
-        self._gone: list[int] = []
-        self._known: list[tuple[int, bytes, int]] = []
-        """Known data files whose annotation is new: position, id, place in `_payloads`."""
+        self._beside: list[int] = []
+        """For each row of `_data`, where its annotation's payload is, or -1."""
         self._old_notes: dict[int, bytes] = {}
         """Row of `_data` → oid of its annotation, read in an earlier run."""
-        self._payloads: list[bytes] = []
+        self._known: list[tuple[int, bytes, int]] = []
+        """Known data files whose annotation is new: position, id, place of its payload."""
+        self._gone: list[int] = []
         self._problems: list[Problem] = []
 
     def do_folder(self, work: FolderJobs) -> None:
         """Jobs of one folder; annotations are read first, so that data files find them."""
-        start = len(self._keys)
-        prefix = work.prefix
+        start, prefix = len(self._keys), work.prefix
         self._keys += [prefix + name for name in work.names]
         uri = prefix[: -len(FOLDER_END)] + b"/"
         folder = uri[len(LOCAL) :]
-        loaded = self._load(folder, work)
-        chosen = []
-        for at, kind in enumerate(work.kinds):
-            if kind == _DATA:
-                if not (self._reader.strict and work.notes[at] and not loaded[work.notes[at]]):
-                    chosen.append(at)
-            elif kind == _ANNOTATION:
-                self._add_note(start + at, loaded[work.names[at]])
-            elif kind == _KNOWN_DATA:
-                if note := loaded[work.notes[at]]:
-                    self._known.append((start + at, work.contents[at], note.place))
-            else:
-                self._gone.append(start + at)
-        self._read_data(folder, uri.decode(), work, chosen, start, loaded)
+        place_of = self._load(folder, work)
+        chosen = [at for at, kind in enumerate(work.kinds) if kind == _DATA]
+        if self._reader.strict and -1 in place_of.values():
+            chosen = [at for at in chosen if place_of.get(work.notes[at]) != -1]
+        self._add_notes(start, work, place_of)
+        if len(chosen) + len(place_of) < len(work):
+            self._add_others(start, work, place_of)
+        self._read_data(folder, uri.decode(), work, chosen, start, place_of)
 
-    def _load(self, folder: bytes, work: FolderJobs) -> dict[bytes, _Note | None]:
-        """Every annotation that the jobs of a folder name, None where it is bad."""
+    def _load(self, folder: bytes, work: FolderJobs) -> dict[bytes, int]:
+        """Read every annotation that the jobs of a folder name; where each is, -1 if bad."""
         wanted = [name for name, kind in zip(work.names, work.kinds) if kind == _ANNOTATION]
         # Of a data file at a cut between batches the annotation may be the other's job.
-        names = list(dict.fromkeys([*wanted, *filter(None, work.notes)]))
-        found = list(read_settled(folder, names, self._now))
+        place_of = dict.fromkeys(wanted, -1)
+        place_of.update(dict.fromkeys(filter(None, work.notes), -1))
+        found = list(read_settled(folder, place_of, self._now))
         payloads = annotation_payloads([each[0] if each else b"" for each in found])
-        loaded: dict[bytes, _Note | None] = {}
-        place = len(self._payloads)
-        for name, payload, each in zip(names, payloads, found):
-            state = each and each[1]
-            if payload is None or state is None:
+        for name, payload, each in zip(list(place_of), payloads, found):
+            if payload is None or each is None:
                 again = self._load_slowly(folder + name)
                 if again is None:
-                    loaded[name] = None
                     continue
                 payload, state = again
+            else:
+                state = each[1]
+            place_of[name] = len(self._payloads)
             self._payloads.append(payload)
-            loaded[name] = _Note(place, state)
-            place += 1
-        return loaded
+            self._states.append(state)
+        return place_of
 
     def _load_slowly(self, path: bytes) -> tuple[bytes, os.stat_result] | None:
-        """A large, unsettled or bad annotation file; the latter is reported."""
+        """A large, unsettled or bad annotation file; the last is reported."""
         try:
             raw, state = read_bytes(path, MAX_PAYLOAD)
             return annotation_payload(raw, "annotation"), state
@@ -194,16 +185,34 @@ class _Batch:
             self._problems.append(_unread(path, error))
         return None
 
-    def _add_note(self, at: int, note: _Note | None) -> None:
-        if note is None:
-            # No row: the next run reads and reports it again.
-            self._gone.append(at)
-            return
-        rows, state = self._notes, note.state
-        rows.at.append(at)
-        rows.places.append(note.place)
+    def _add_notes(self, start: int, work: FolderJobs, place_of: dict[bytes, int]) -> None:
+        """Rows for the annotations of a folder."""
+        numbered = enumerate(zip(work.names, work.kinds), start)
+        rows = [(at, place_of[name]) for at, (name, kind) in numbered if kind == _ANNOTATION]
+        # No row where it is bad: the next run reads and reports it again.
+        self._gone += [at for at, place in rows if place < 0]
+        good = [row for row in rows if row[1] >= 0]
+        self._notes.at += [at for at, _ in good]
+        self._places += [place for _, place in good]
+        for _, place in good:
+            self._keep(self._notes, self._states[place])
+
+    def _keep(self, rows: _Found, state: os.stat_result) -> None:
+        """Add a file's state to rows."""
+        mtime = state.st_mtime_ns
+        if not 0 < mtime < self._now - COARSE_NS:
+            rows.unsettled[len(rows.states)] = settled_mtime(mtime, self._now)
         rows.states.append(state)
-        rows.mtimes.append(settled_mtime(state.st_mtime_ns, self._now))
+
+    def _add_others(self, start: int, work: FolderJobs, place_of: dict[bytes, int]) -> None:
+        """Known data files with new annotations, and paths that are gone."""
+        for at, kind in enumerate(work.kinds):
+            if kind == _KNOWN_DATA:
+                place = place_of[work.notes[at]]
+                if place >= 0:
+                    self._known.append((start + at, work.contents[at], place))
+            elif kind == _GONE:
+                self._gone.append(start + at)
 
     def _read_data(
         self,
@@ -212,28 +221,25 @@ class _Batch:
         work: FolderJobs,
         chosen: list[int],
         start: int,
-        loaded: dict[bytes, _Note | None],
+        place_of: dict[bytes, int],
     ) -> None:
-        """Hash these of the folder's data files; `loaded` are its annotations."""
-        rows, uris, now = self._data, self._uris, self._now
-        new = HASHES[self._reader.algorithm]
+        """Hash these of the folder's data files; `place_of` are its annotations."""
+        rows, new = self._data, HASHES[self._reader.algorithm]
         names = [work.names[at] for at in chosen]
-        for at, name, found in zip(chosen, names, read_settled(folder, names, now)):
+        for at, name, found in zip(chosen, names, read_settled(folder, names, self._now)):
             if found is not None:
-                digest, state = new(found[0]).digest(), found[1]
+                self._digests.append(new(found[0]).digest())
+                rows.states.append(found[1])
             elif (other := self._hash_slowly(folder + name)) is not None:
-                digest, state = other
+                self._digests.append(other[0])
+                self._keep(rows, other[1])
             else:
                 continue
-            note = loaded[work.notes[at]] if work.notes[at] else None
             if work.oids and work.oids[at]:
                 self._old_notes[len(rows.at)] = work.oids[at]
             rows.at.append(start + at)
-            rows.contents.append(digest)
-            rows.places.append(note.place if note else -1)
-            rows.states.append(state)
-            rows.mtimes.append(settled_mtime(state.st_mtime_ns, now))
-            uris.append(uri + name.decode())
+            self._beside.append(place_of.get(work.notes[at], -1))
+            self._uris.append(uri + name.decode())
 
     def _hash_slowly(self, path: bytes) -> tuple[bytes, os.stat_result] | None:
         """A large or unsettled data file, or one that cannot be read; then it is reported."""
@@ -247,47 +253,46 @@ class _Batch:
 
     def result(self) -> BatchResult:
         """Columns of all that was done; its blobs are with the writer."""
-        notes, data, writer = self._notes, self._data, self._reader.writer
+        notes, data, known = self._notes, self._data, self._known
+        writer, width = self._reader.writer, self._reader.id_bytes
         oids = writer.add_many(BlobType.ANNOTATION, self._payloads)
-        beside: list[bytes] = [oids[place] if place >= 0 else b"" for place in data.places]
+        beside: list[bytes] = [oids[place] if place >= 0 else b"" for place in self._beside]
         for row, oid in self._old_notes.items():
             beside[row] = oid
-        make = self._reader.records.payload
-        made = [make(*each) for each in zip(beside, data.states, self._uris)]
+        made = self._reader.records.payloads(beside, data.states, self._uris)
         records = writer.add_many(BlobType.RECORD, made)
 
-        states = notes.states + data.states
-        gone = [0] * len(self._gone)
+        # Rows of `paths`: annotations, data files, what is gone; then put in order.
         at = np.array(notes.at + data.at + self._gone, dtype=np.int64)
         order = np.argsort(at)
-        contents = np.zeros((len(at), 32), np.uint8)
-        contents[: len(notes.at)] = _column([oids[place] for place in notes.places], 32)
-        width, stop = self._reader.id_bytes, len(notes.at) + len(data.at)
-        contents[len(notes.at) : stop, :width] = _column(data.contents, width)
-        kinds = np.zeros(len(at), np.uint8)
-        kinds[: len(notes.at)], kinds[len(notes.at) : stop] = KIND_ANNOTATION, KIND_DATA
-        sizes = np.array([state.st_size for state in states] + gone, dtype=np.uint64)
-        mtimes = np.array(notes.mtimes + data.mtimes + gone, dtype=np.uint64)
+        read = slice(len(notes.at)), slice(len(notes.at), len(notes.at) + len(data.at))
+        contents, kinds = np.zeros((len(at), 32), np.uint8), np.zeros(len(at), np.uint8)
+        contents[read[0]] = _column([oids[place] for place in self._places], 32)
+        contents[read[1], :width] = _column(self._digests, width)
+        kinds[read[0]], kinds[read[1]] = KIND_ANNOTATION, KIND_DATA
+        sizes, mtimes = np.zeros(len(at), np.uint64), np.zeros(len(at), np.uint64)
+        for part, found in zip(read, (notes, data)):
+            sizes[part] = [state.st_size for state in found.states]
+            mtimes[part] = _mtimes(found)
         rows = np.empty(len(at), np.int64)
         rows[order] = np.arange(len(at))
 
-        known = self._known
+        # Objects: data files that were read, then known ones; then put in order.
         where = np.array(data.at + [each[0] for each in known], dtype=np.int64)
         by_path = np.argsort(where)
-        nothing = [0] * (4 * len(known))
-        attributes = [part for state in data.states for part in _attributes(state)] + nothing
-        found = beside + [oids[place] for _, _, place in known]
+        linked = [oid or NO_OID for oid in beside] + [oids[place] for _, _, place in known]
+        ids = self._digests + [each[1] for each in known]
         return BatchResult(
-            keys=np.array([self._keys[each] for each in at[order].tolist()], dtype=np.bytes_),
+            keys=np.array(self._keys, dtype=np.bytes_)[at[order]],
             contents=contents[order],
             sizes=sizes[order],
             mtimes=mtimes[order],
             kinds=kinds[order],
-            ids=_ids(data.contents + [each[1] for each in known], width)[by_path],
+            ids=np.frombuffer(b"".join(ids), dtype=f"S{width}")[by_path],
             records=_column(records + [NO_OID] * len(known), 32)[by_path],
-            annotations=_column([each or NO_OID for each in found], 32)[by_path],
-            rows=np.append(rows[len(notes.at) : stop], np.full(len(known), -1))[by_path],
-            attributes=np.array(attributes, dtype=np.int64).reshape(-1, 4)[by_path],
+            annotations=_column(linked, 32)[by_path],
+            rows=np.append(rows[read[1]], np.full(len(known), -1))[by_path],
+            attributes=_attributes(data.states, len(known))[by_path],
             problems=self._problems,
         )
 
@@ -298,12 +303,23 @@ def _unread(path: bytes, error: OSError) -> Problem:
     return Problem(os.fsdecode(path), why)
 
 
-def _attributes(state: os.stat_result) -> tuple[int, int, int, int]:
-    return kept_mtime(state), state.st_mode, state.st_uid, state.st_gid
+def _mtimes(found: _Found) -> list[int]:
+    """The times to keep: 0 for those that prove nothing."""
+    mtimes = [state.st_mtime_ns for state in found.states]
+    for row, mtime in found.unsettled.items():
+        mtimes[row] = mtime
+    return mtimes
 
 
-def _ids(values: Sequence[bytes], width: int) -> NDArray[np.bytes_]:
-    return np.frombuffer(b"".join(values), dtype=f"S{width}")
+def _attributes(states: Sequence[os.stat_result], more: int) -> NDArray[np.int64]:
+    """File attributes, and so many rows of zeros."""
+    columns = np.zeros((len(states) + more, 4), np.int64)
+    read = columns[: len(states)]
+    read[:, 0] = [kept_mtime(state) for state in states]
+    read[:, 1] = [state.st_mode for state in states]
+    read[:, 2] = [state.st_uid for state in states]
+    read[:, 3] = [state.st_gid for state in states]
+    return columns
 
 
 def _column(values: Sequence[bytes], width: int) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ the codec itself, so that its format is spelt in one place only.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ldb.catalog import record_payload
@@ -42,30 +43,40 @@ class Records:
     tags: tuple[str, ...]
     _shared: dict[object, _Shared | None] = field(default_factory=dict)
 
-    def payload(self, note: bytes, state: os.stat_result, uri: str) -> bytes:
-        """Canonical payload; `note` is the annotation's oid, empty where there is none."""
+    def payloads(
+        self, notes: Sequence[bytes], states: Sequence[os.stat_result], uris: Sequence[str]
+    ) -> list[bytes]:
+        """Canonical payloads; a note is the annotation's oid, empty where there is none."""
+        columns = zip(
+            map(self._around, notes, states, uris),
+            notes,
+            map(encode_sorted, [kept_mtime(state) for state in states]),
+            map(encode_sorted, uris),
+            map(encode_sorted, [state.st_size for state in states]),
+        )
+        made = [
+            b"%b%b%b%b%b%b%b%b%b"
+            % (part[0], note, part[1], mtime, part[2], uri, part[3], size, part[4])
+            if part
+            else b""
+            for part, note, mtime, uri, size in columns
+        ]
+        for at, payload in enumerate(made):
+            if not payload:
+                state, uri = states[at], uris[at]
+                whole = (kept_mtime(state), uri, state.st_size, file_type(uri))
+                made[at] = self._whole(notes[at], state, *whole)
+        return made
+
+    def _around(self, note: bytes, state: os.stat_result, uri: str) -> _Shared | None:
+        """The bytes that this file's record shares with others."""
         dot = uri.rfind(".")
         # What the type is derived from: all of it, so that a hit needs no derivation.
-        ending = uri[dot:], uri[dot - 1] == "/"
-        kind = ending, state.st_mode, state.st_uid, state.st_gid, not note
+        kind = uri[dot:], uri[dot - 1] == "/", state.st_mode, state.st_uid, state.st_gid, not note
         try:
-            shared = self._shared[kind]
+            return self._shared[kind]
         except KeyError:
-            shared = self._learn(kind, note, state, uri)
-        if shared is None:
-            return self._whole(note, state, kept_mtime(state), uri, state.st_size, file_type(uri))
-        first, second, third, fourth, fifth = shared
-        return b"%b%b%b%b%b%b%b%b%b" % (
-            first,
-            note,
-            second,
-            encode_sorted(kept_mtime(state)),
-            third,
-            encode_sorted(uri),
-            fourth,
-            encode_sorted(state.st_size),
-            fifth,
-        )
+            return self._learn(kind, note, state, uri)
 
     def _learn(self, kind: object, note: bytes, state: os.stat_result, uri: str) -> _Shared | None:
         """The bytes around what differs; None in the odd case that they cannot be told."""
