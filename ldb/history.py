@@ -265,7 +265,8 @@ def publish(
         made = make(current)
         if made is None:
             return None
-        _write_places(instance)
+        if ref == INDEX:
+            _write_places(instance)
         made = replace(made, name=ref.name, number=newest.number + 1 if newest else 1)
         oid = instance.objects.put(encode_commit(made))
         outcome = instance.refs.advance(ref, newest, oid, made.author)
@@ -276,11 +277,15 @@ def publish(
 
 
 def _write_places(instance: Instance) -> None:
-    """Place files go beside the packs of a new version before its ref does."""
-    written = instance.objects.written
+    """Place files go beside the packs of a new index, which everybody is going to query.
+
+    Those of a dataset are made by its first query, if there is one.
+    """
+    written = list(instance.objects.written)
     if written:
         from ldb.places.write import write_places  # numpy: not for `ldb config`
 
-        mine, instance.objects.written = list(written), []
+        instance.objects.written.clear()
         instance.objects.refresh()  # other processes wrote what the rows name
-        write_places(instance.objects, mine)
+        for pack in written:
+            write_places(instance.objects, pack)

@@ -14,34 +14,16 @@ from ldb.columns.model import spread
 from ldb.errors import Corrupt, NotFound
 from ldb.maps.leaves import Leaves
 from ldb.objects.bulk import ABSENT, locate
-from ldb.objects.model import BlobType
-from ldb.objects.oidtable import Oids
 from ldb.objects.packformat import pack_name
 from ldb.objects.packread import PackReader
 from ldb.objects.store import ObjectStore
 from ldb.places.file import FIELDS, PlaceFile, Section, parse_places, places_key
-from ldb.places.model import LIMIT, NO_BLOB, UNKNOWN, Numbers, Places, Table
+from ldb.places.model import LIMIT, UNKNOWN, Numbers, Places, Table
+from ldb.places.search import search
+from ldb.places.write import write_places
 
-
-def places_of_oids(store: ObjectStore, oids: Oids, kind: BlobType) -> Places:
-    """Places of an (n, 32) array of oids by looking each up; zeros name no blob."""
-    table = Table(kind)
-    return Places(table, search(table, store.all_packs(), oids))
-
-
-def search(table: Table, packs: Sequence[PackReader], oids: Oids) -> Numbers:
-    """Numbers in `table` of oids, looked up in `packs`."""
-    numbers = np.full(len(oids), UNKNOWN, np.uint32)
-    there = oids.any(axis=1)
-    numbers[~there] = NO_BLOB
-    where = np.flatnonzero(there)
-    if not len(where):
-        return numbers
-    at = locate(packs, oids if len(where) == len(oids) else oids[where])
-    for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
-        rows = np.flatnonzero(at.pack == place)
-        numbers[where[rows]] = table.numbers(packs[place], at.ordinal[rows])
-    return numbers
+MANY = 64
+"""For fewer leaves of a pack than this nobody makes its place file."""
 
 
 def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
@@ -52,7 +34,7 @@ def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
     at = locate(packs, leaves.oids)
     for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
         wanted = np.flatnonzero(at.pack == place)
-        file = load_places(packs[place])
+        file = _file_of(store, packs[place], len(wanted))
         section = file.section(field) if file else None
         if file is not None and section is not None:
             hits = _rows_of(section, at.ordinal[wanted])
@@ -63,6 +45,15 @@ def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
         rest = np.unique(np.searchsorted(leaves.starts, unknown, side="right") - 1)
         _search_leaves(store, leaves, rest, field, table, numbers)
     return Places(table, numbers)
+
+
+def _file_of(store: ObjectStore, pack: PackReader, leaves: int) -> PlaceFile | None:
+    """The place file of a pack; made now where it is missing and many leaves would need it."""
+    file = load_places(pack)
+    if file is None and leaves >= MANY:
+        data = write_places(store, pack)
+        file = parse_places(data, pack.key) if data else None
+    return file
 
 
 def load_places(pack: PackReader) -> PlaceFile | None:

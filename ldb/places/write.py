@@ -7,7 +7,8 @@ packs that are there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -20,26 +21,24 @@ from ldb.objects.packformat import pack_name
 from ldb.objects.packread import PackReader
 from ldb.objects.store import ObjectStore
 from ldb.places.file import FIELDS, NAMING, PackCounts, Section, encode_places, places_key
-from ldb.places.find import search
 from ldb.places.model import Table
+from ldb.places.search import search
 
 FEWEST_ROWS = 1024
 """Leaves with fewer rows than this in all are searched for when they are asked: no file."""
 
 
-def write_places(store: ObjectStore, packs: Iterable[PackReader]) -> None:
-    """Write the place files of these packs of `store`.
+def write_places(store: ObjectStore, pack: PackReader) -> bytes | None:
+    """Write the place file of a pack of `store`, and give its bytes; None for few rows.
 
     Nothing depends on a place file, so one that cannot be written is left out.
     """
-    for pack in packs:
-        data = make_places(store, pack)
-        if data is not None:
+    data = make_places(store, pack)
+    if data is not None:
+        with suppress(LdbError):
             key = places_key(pack_name(pack.key) or "")
-            try:
-                store.backend.create(key, data, unconditional=True)
-            except LdbError:
-                return
+            pack.backend.create(key, data, unconditional=True)
+    return data
 
 
 def make_places(store: ObjectStore, pack: PackReader) -> bytes | None:

@@ -12,8 +12,8 @@ from ldb.columns.build import concat
 from ldb.columns.model import Column, Kind
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.objects.model import BlobType
-from ldb.places.find import places_of_oids
 from ldb.places.model import Places
+from ldb.places.search import places_of_oids
 from ldb.query.selected import Selected
 
 

@@ -16,8 +16,9 @@ from ldb.maps import Rows, Schema
 from ldb.maps.leaves import Leaves
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
-from ldb.places.find import places_of_map, places_of_oids
+from ldb.places.find import places_of_map
 from ldb.places.model import Places
+from ldb.places.search import places_of_oids
 
 Ids = NDArray[np.bytes_]
 Oids = NDArray[np.uint8]

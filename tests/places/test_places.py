@@ -16,8 +16,9 @@ from ldb.maps.leaves import Leaves
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 from ldb.places.file import PackCounts, Section, encode_places, parse_places, places_key
-from ldb.places.find import places_of_map, places_of_oids
+from ldb.places.find import places_of_map
 from ldb.places.model import NO_BLOB, UNKNOWN
+from ldb.places.search import places_of_oids
 from ldb.places.write import make_places, write_places
 
 SCHEMA = Schema("objects", 16, (("record", 32), ("annotation", 32)))
@@ -52,7 +53,8 @@ class Sample:
             return build(writer, SCHEMA, [rows]).oid
 
     def make(self) -> None:
-        write_places(self.store, self.store.packs())
+        for pack in self.store.packs():
+            write_places(self.store, pack)
 
     def oids(self, field: str) -> NDArray[np.uint8]:
         """The oid at the place of each row, as a check from the other side."""
@@ -184,3 +186,11 @@ def test_what_is_written_is_read_back() -> None:
 def test_a_file_of_nothing_is_the_header_of_the_format_page() -> None:
     data = encode_places([], [])
     assert data.hex(" ", 4) == "4c444250 4c414301 00000000 00000000 00000000 00000000"
+
+
+def test_who_misses_a_place_file_makes_it() -> None:
+    sample = Sample(rows=20_000)
+    assert np.array_equal(sample.oids("annotation"), sample.rows.fields[1])
+    made = [entry.key for entry in sample.store.backend.list() if entry.key.endswith(".places")]
+    assert len(made) == 1
+    assert np.array_equal(sample.oids("record"), sample.rows.fields[0])
