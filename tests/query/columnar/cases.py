@@ -95,7 +95,7 @@ class Maker:
         other = self.shape(2)
         texts = self.pick((TEXTS[:4], TEXTS))
         numbers = self.pick((INTS, FLOATS, INTS + FLOATS, LARGE))
-        lacks = self.pick((0.0, 0.0, 0.0, 0.15))
+        lacks = self.pick((0.0, 0.0, 0.1, 0.3))
 
         def cut(value: dict[str, Any]) -> dict[str, Any]:
             if not lacks:
@@ -180,6 +180,8 @@ class Maker:
             return f"!({self.expression(depth)})"
         joint = self.pick((" || ", " && ", " | "))
         count = self.pick((2, 2, 3))
+        if draw < 0.5:  # parts so cheap that they are evaluated everywhere
+            return joint.join(self.pick(SIMPLE) for _ in range(count))
         return joint.join(f"({self.expression(depth)})" for _ in range(count))
 
     def _fitting(self) -> str:
@@ -255,6 +257,10 @@ OF_ONE = (
 OF_TWO = (
     "contains", "ends_with", "starts_with", "join", "merge", "add", "sub", "mul", "div", "prod",
     "dotproduct", "contains_any", "contains_all", "contains", "add", "mul", "not_null", "div",
+)  # fmt: skip
+SIMPLE = (
+    "a", "b", "c", "n", "b.a", "b.b", "c == 'a'", "c != 'b'", "!b", "!c", "b.b == `1`", "b > `0`",
+    "'x'", "`null`", "b.c", "a.b", "c < 'b'", "b == c",
 )  # fmt: skip
 BY = ("sort_by", "max_by", "min_by")
 
