@@ -145,7 +145,10 @@ class Call(Part):
     def compute(self, columns: Sequence[Column], size: int, problems: Problems) -> Found:
         """The function of its arguments' values."""
         if len(columns) == 1:
-            return apply_to_one(self.closure, columns[0], self.step)
+            column = columns[0]
+            if problems is not None:  # nothing that means nothing is handed to a function
+                column = shapes.replaced(column, problems != Status.OK, Kind.NULL)
+            return apply_to_one(self.closure, column, self.step)
         if not columns:
             results, failed = run_each(self.closure, [None])
             one = shapes.repeat(shapes.from_results(results), size)

@@ -197,6 +197,14 @@ def _numbers(ints: Ints, floats: NDArray[np.float64], of_float: Mask) -> Column:
     return Column(len(ints), kinds=kinds, present=frozenset(NUMBER), ints=ints, floats=floats)
 
 
+def _finite(floats: NDArray[np.float64], rows: Mask) -> tuple[NDArray[np.float64], Problems]:
+    """The floats, 0 for those of `rows` that are no number of JSON, which failed."""
+    wrong = ~np.isfinite(floats)
+    if not wrong.any():
+        return floats, None
+    return np.where(wrong, 0.0, floats), where(wrong & rows, Status.FAILED)
+
+
 class Abs(Unary):
     of_ints = staticmethod(np.abs)
     of_floats = staticmethod(np.abs)
@@ -241,7 +249,7 @@ class Arithmetic(Native):
             floats = self.compute_pair(
                 compare.as_floats(left, whole[0]), compare.as_floats(right, whole[1])
             )
-        too_large = where(~np.isfinite(floats) & ~both, Status.FAILED)
+        floats, too_large = _finite(floats, ~both)
         return Found(_numbers(ints, floats, ~both), first_of(problems, too_large))
 
     def fits(self, one: int, other: int) -> bool:
@@ -276,9 +284,8 @@ class Div(Native):
         problems = first_of(unless(left, *NUMBER), unless(right, *NUMBER))
         with np.errstate(all="ignore"):
             floats = compare.as_floats(left, whole[0]) / compare.as_floats(right, whole[1])
-        # By zero, or too large.
-        problems = first_of(problems, where(~np.isfinite(floats), Status.FAILED))
-        return Found(Column(size, Kind.FLOAT, floats=floats), problems)
+        floats, wrong = _finite(floats, np.ones(size, np.bool_))  # by zero, or too large
+        return Found(Column(size, Kind.FLOAT, floats=floats), first_of(problems, wrong))
 
 
 # --- arrays

@@ -13,7 +13,12 @@ from typing import Any, Literal
 import numpy as np
 
 from ldb.columns.build import from_values
+from ldb.columns.model import Column
+from ldb.columns.read import open_columns
+from ldb.columns.shred import Shredder
+from ldb.columns.write import encode_columns
 from ldb.errors import BadInput
+from ldb.objects.codec import encode
 from ldb.query import compile_query, parse, truthy
 from ldb.query.columnar import Status, compile_columns
 from ldb.query.rowwise import FAILURES
@@ -288,13 +293,27 @@ def exact(value: Any) -> str:
     return json.dumps(value)
 
 
-def disagreement(text: str, documents: list[Any], missing: Missing) -> tuple[str | None, int]:
+def from_file(documents: list[Any]) -> Column | None:
+    """The column of the documents as LDB keeps it: payloads, a file of columns, read again.
+    None where one of the documents has no payload."""
+    shredder = Shredder()
+    try:
+        shredder.add([encode(each) for each in documents])
+    except BadInput:
+        return None
+    data = encode_columns(shredder.finish())
+    return open_columns(lambda start, stop: data[start:stop], len(data), "columns")
+
+
+def disagreement(
+    text: str, documents: list[Any], missing: Missing, column: Column | None = None
+) -> tuple[str | None, int]:
     """What the evaluators say differently (None if nothing), and how many they left to rows."""
     try:
         query = compile_query(parse(text), missing)
     except BadInput:
         return None, 0
-    column = from_values(documents)
+    column = from_values(documents) if column is None else column
     program = compile_columns(query, missing)
     outcome, tested = program.run(column), program.test(column)
     values = outcome.values.take(np.flatnonzero(outcome.status == Status.OK)).values()[::-1]
