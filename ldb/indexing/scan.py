@@ -15,7 +15,7 @@ from ldb.formats.pairs import Pairing, is_annotation, pair
 from ldb.indexing.jobs import FolderJobs, Job, Kind, folder_jobs
 from ldb.indexing.seen import Cursor, Seen
 from ldb.indexing.targets import Target, only
-from ldb.indexing.walkers import LARGE, walk_large
+from ldb.indexing.walkers import LARGE, Listed, walk_large
 from ldb.storage.listing import Folder, Report, read_folder, walk
 from ldb.storage.location import LOCAL
 
@@ -90,7 +90,7 @@ class Scan:
                 )
                 yield from self._compare(folder, rows, False)
 
-    def _folders(self, root: bytes) -> Iterator[Folder]:
+    def _folders(self, root: bytes) -> Iterator[Folder | Listed]:
         known = self.catalog.paths.count if self.catalog.paths else 0
         if self.processes > 1 and known >= LARGE:
             return walk_large(root, self.report, self.skip, self.processes)
@@ -109,18 +109,23 @@ class Scan:
             self.replaced[key] = rows.id_at(at, self.catalog.instance.id_bytes)
         return Job(Kind.GONE, key[len(prefix) :])
 
-    def _compare(self, folder: Folder, old: Seen, whole: bool) -> Iterator[FolderJobs]:
-        prefix = LOCAL.encode() + folder.path[:-1] + FOLDER_END
-        keys = [prefix + name for name in folder.names] if old.keys else []
+    def _compare(self, listed: Folder | Listed, old: Seen, whole: bool) -> Iterator[FolderJobs]:
+        prefix = LOCAL.encode() + listed.path[:-1] + FOLDER_END
+        known = isinstance(listed, Listed) and listed.same_as(old, len(prefix))
+        if known and self._all_counted(old):
+            self._count_unchanged(old)
+            return
+        folder = listed.folder() if isinstance(listed, Listed) else listed
+        keys = [prefix + name for name in folder.names] if len(old) else []
         same = old.keys == keys and old.sizes == folder.sizes and old.mtimes == folder.mtimes
-        if same and not self.strict:
+        if same and self._all_counted(old):
             self._count_unchanged(old)
             return
         pairing = pair(folder.names, self.strict)
         self.counts.data += len(pairing.data)
         self.counts.annotations += len(pairing.annotations)
         self.counts.lone += pairing.lone
-        if not old.keys:
+        if not len(old):
             if pairing.data:
                 yield _all_new(prefix, folder.names, pairing)
         elif not same:
@@ -133,11 +138,19 @@ class Scan:
             width = self.catalog.instance.id_bytes
             self.unchanged.extend(old.id_at(at, width) for at, _ in pairing.data)
 
+    def _all_counted(self, old: Seen) -> bool:
+        """Whether every file of an unchanged folder counts, so that none need be paired.
+
+        An annotation has a row only where it is some data file's. So with as many of the
+        one as of the other each data file has its own.
+        """
+        return not self.strict or 2 * old.kinds.count(KIND_DATA) == len(old)
+
     def _count_unchanged(self, old: Seen) -> None:
         """Count a folder of which the index has just these files, as they are."""
         data = old.kinds.count(KIND_DATA)
         self.counts.data += data
-        self.counts.annotations += len(old.keys) - data
+        self.counts.annotations += len(old) - data
         if self.keep_unchanged:
             width = self.catalog.instance.id_bytes
             self.unchanged.extend(

@@ -1,59 +1,84 @@
-"""What the index last saw at paths, as plain lists, walked beside the folders.
+"""What the index last saw at paths, walked beside the folders.
 
 Rows of `paths` come in the order in which folders are listed, so one pass over both
-suffices.
+suffices. They stay columns as long as they only have to be compared: lists of Python's own
+are made for the folders in which something changed.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ldb.catalog import PATHS
 from ldb.maps import Rows
 
+_CONTENT, _SIZE, _MTIME, _STAMP, _KIND = range(len(PATHS.fields))
+_NOTHING = PATHS.blank(PATHS.column([]))
 
-@dataclass(slots=True)
+
 class Seen:
-    """Some rows of `paths` as plain lists of one length."""
+    """Some rows of `paths`, all of one folder where a folder was asked for."""
 
-    keys: list[bytes] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    mtimes: list[int] = field(default_factory=list)
-    contents: bytes = b""
-    """32 bytes a row."""
-    kinds: bytes = b""
-    """One byte a row."""
+    def __init__(self, parts: Sequence[Rows]) -> None:
+        self._rows = Rows.concat(parts) if parts else _NOTHING
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @cached_property
+    def keys(self) -> list[bytes]:
+        found: list[bytes] = self._rows.keys.tolist()
+        return found
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        found: list[int] = self._numbers(_SIZE).tolist()
+        return found
+
+    @cached_property
+    def mtimes(self) -> list[int]:
+        found: list[int] = self._numbers(_MTIME).tolist()
+        return found
+
+    @cached_property
+    def kinds(self) -> bytes:
+        """One byte a row."""
+        return self._packed(_KIND)
 
     def content_at(self, at: int) -> bytes:
         """The content of row `at`, 32 bytes."""
-        return self.contents[32 * at : 32 * at + 32]
+        return bytes(self._rows.fields[_CONTENT][at])
 
     def id_at(self, at: int, width: int) -> bytes:
         """The data object id of row `at`."""
-        return self.contents[32 * at : 32 * at + width]
+        return self.content_at(at)[:width]
 
-    def extend(self, rows: Seen, start: int, stop: int) -> None:
-        """Append rows `[start, stop)` of another."""
-        self.keys += rows.keys[start:stop]
-        self.sizes += rows.sizes[start:stop]
-        self.mtimes += rows.mtimes[start:stop]
-        self.contents += rows.contents[32 * start : 32 * stop]
-        self.kinds += rows.kinds[start:stop]
+    def is_as(self, start: int, names: bytes, sizes: bytes, mtimes: bytes) -> bool:
+        """Whether the rows have these sizes and times (64-bit numbers), and these names.
 
+        `names` stand one after another with a slash between them; each is what a key has
+        from byte `start` on, where all keys begin alike.
+        """
+        if self._packed(_SIZE) != sizes or self._packed(_MTIME) != mtimes:
+            return False
+        keys = np.ascontiguousarray(self._rows.keys)
+        width = keys.dtype.itemsize
+        spelt = np.full((len(keys), width - start + 1), ord("/"), np.uint8)
+        spelt[:, :-1] = keys.view(np.uint8).reshape(len(keys), width)[:, start:]
+        # No name has a zero byte or a slash in it: without the padding, this is the spelling.
+        return bytes(spelt[spelt != 0]) == names + b"/"
 
-def seen_of(rows: Rows) -> Seen:
-    """A chunk of `paths` as lists."""
-    content, size, mtime, _stamp, kind = rows.fields
-    return Seen(
-        keys=rows.keys.tolist(),
-        sizes=np.ascontiguousarray(size).view("<u8").ravel().tolist(),
-        mtimes=np.ascontiguousarray(mtime).view("<u8").ravel().tolist(),
-        contents=np.ascontiguousarray(content).tobytes(),
-        kinds=np.ascontiguousarray(kind).tobytes(),
-    )
+    def _packed(self, field: int) -> bytes:
+        return bytes(self._rows.fields[field].tobytes())
+
+    def _numbers(self, field: int) -> NDArray[Any]:
+        return np.ascontiguousarray(self._rows.fields[field]).view("<u8").ravel()
 
 
 class Cursor:
@@ -61,7 +86,7 @@ class Cursor:
 
     def __init__(self, chunks: Iterator[Rows]) -> None:
         self._chunks = chunks
-        self._chunk = Seen()
+        self._chunk = _NOTHING
         self._at = 0
 
     def until(self, stop: bytes) -> Seen:
@@ -73,15 +98,17 @@ class Cursor:
         return self._take(None)
 
     def _take(self, stop: bytes | None) -> Seen:
-        taken = Seen()
+        taken: list[Rows] = []
         while True:
             keys = self._chunk.keys
+            # Not numpy's own search: a longer `stop` would make it copy all the keys.
             end = len(keys) if stop is None else bisect.bisect_left(keys, stop, self._at)
-            taken.extend(self._chunk, self._at, end)
-            self._at = end
+            if end > self._at:
+                taken.append(self._chunk.slice(self._at, end))
+                self._at = end
             if end < len(keys):
-                return taken
+                return Seen(taken)
             chunk = next(self._chunks, None)
             if chunk is None:
-                return taken
-            self._chunk, self._at = seen_of(chunk), 0
+                return Seen(taken)
+            self._chunk, self._at = chunk, 0

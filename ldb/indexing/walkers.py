@@ -7,10 +7,13 @@ large: listing and stat-ing is most of what indexing again costs.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from ldb.indexing.seen import Seen
 from ldb.processes import Team, receive
 from ldb.storage.listing import Folder, Report, Skip, identity, read_folder, walk
 
@@ -18,7 +21,9 @@ LARGE = 50_000
 """Paths the index must know for children to be worth their start."""
 
 
-def walk_large(root: bytes, report: Report, skip: Skip, processes: int) -> Iterator[Folder]:
+def walk_large(
+    root: bytes, report: Report, skip: Skip, processes: int
+) -> Iterator[Folder | Listed]:
     """As `walk`, by so many processes. `root` ends with a slash."""
     above: Skip = frozenset()
     path = root
@@ -46,7 +51,7 @@ def walk_large(root: bytes, report: Report, skip: Skip, processes: int) -> Itera
 
 def _side_by_side(
     paths: list[bytes], report: Report, skip: Skip, above: Skip, processes: int
-) -> Iterator[Folder]:
+) -> Iterator[Listed]:
     team = Team(_work, [(paths[at::processes], skip, above) for at in range(processes)])
     finished = False
     try:
@@ -56,7 +61,7 @@ def _side_by_side(
                 if isinstance(message[1], str):
                     report(*message)
                 else:
-                    yield _unpacked(message)
+                    yield Listed(*message)
         finished = True
     finally:
         team.end(stop=not finished)
@@ -75,27 +80,49 @@ def _work(pipe: Connection, paths: list[bytes], skip: Skip, above: Skip) -> None
 
 
 _Numbers = bytes | list[int]
-_Packed = tuple[bytes, bytes, _Numbers, _Numbers, list[bytes], bool]
 
 
-def _packed(folder: Folder) -> _Packed:
-    """A folder in few objects: thousands of small ones cost more to send than to list."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A folder as a child sends it: in few objects, which mostly need not be taken apart."""
+
+    path: bytes
+    names: bytes
+    """A slash between any two."""
+    sizes: _Numbers
+    mtimes: _Numbers
+    unread: list[bytes]
+    unlisted: bool
+
+    def same_as(self, old: Seen, start: int) -> bool:
+        """Whether the index has just these files; names are what follows `start` in its keys."""
+        sizes, mtimes = self.sizes, self.mtimes
+        if isinstance(sizes, list) or isinstance(mtimes, list):
+            return False  # then the lists are compared
+        return len(old) > 0 and old.is_as(start, self.names, sizes, mtimes)
+
+    def folder(self) -> Folder:
+        """The folder with lists of its files."""
+        names = self.names.split(b"/") if self.names else []
+        sizes, mtimes = _unpack(self.sizes), _unpack(self.mtimes)
+        return Folder(self.path, names, sizes, mtimes, self.unread, self.unlisted)
+
+
+def _packed(folder: Folder) -> tuple[object, ...]:
+    """The parts of a `Listed`: thousands of small objects cost more to send than to list."""
     names = b"/".join(folder.names)
     sizes, mtimes = _pack(folder.sizes), _pack(folder.mtimes)
     return folder.path, names, sizes, mtimes, folder.unread, folder.unlisted
 
 
-def _unpacked(packed: _Packed) -> Folder:
-    path, names, sizes, mtimes, unread, unlisted = packed
-    listed = names.split(b"/") if names else []
-    return Folder(path, listed, _unpack(sizes), _unpack(mtimes), unread, unlisted)
-
-
 def _pack(numbers: list[int]) -> _Numbers:
     try:
-        return array("q", numbers).tobytes()
+        packed = array("q", numbers)
     except OverflowError:  # a time after the year 2262, in nanoseconds
         return numbers
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
 
 
 def _unpack(packed: _Numbers) -> list[int]:
@@ -103,4 +130,6 @@ def _unpack(packed: _Numbers) -> list[int]:
         return packed
     numbers = array("q")
     numbers.frombytes(packed)
+    if sys.byteorder == "big":
+        numbers.byteswap()
     return numbers.tolist()

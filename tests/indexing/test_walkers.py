@@ -6,11 +6,16 @@ import os
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ldb.catalog import PATHS
 from ldb.errors import StoreFailed
 from ldb.indexing import walkers
-from ldb.indexing.walkers import walk_large
+from ldb.indexing.seen import Seen
+from ldb.indexing.walkers import Listed, walk_large
 from ldb.storage.listing import Folder, Skip, walk
 
 Problems = list[tuple[bytes, str]]
@@ -25,7 +30,12 @@ def listed(root: Path, processes: int, skip: Skip = frozenset()) -> tuple[list[F
     path = os.fsencode(root) + b"/"
     if processes == 1:
         return list(walk(path, report, skip)), problems
-    return list(walk_large(path, report, skip, processes)), problems
+    found = walk_large(path, report, skip, processes)
+    return [as_folder(each) for each in found], problems
+
+
+def as_folder(found: Folder | Listed) -> Folder:
+    return found.folder() if isinstance(found, Listed) else found
 
 
 def grow(root: Path, seed: int) -> None:
@@ -99,7 +109,44 @@ def test_a_root_that_is_gone(tmp_path: Path) -> None:
 
 def test_times_beyond_64_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(b"/a/", [b"x"], [1], [1 << 70])
-    assert walkers._unpacked(walkers._packed(folder)) == folder
+    assert listed_of(folder).folder() == folder
+    assert not listed_of(folder).same_as(rows_of(b"p", folder), 1)
+
+
+def listed_of(folder: Folder) -> Listed:
+    return Listed(*walkers._packed(folder))  # type: ignore[arg-type]
+
+
+def rows_of(prefix: bytes, folder: Folder) -> Seen:
+    """Rows of the index that know just these files, as far as rows can hold them."""
+    rows = PATHS.blank(PATHS.column([prefix + name for name in folder.names]))
+    for field, numbers in ((1, folder.sizes), (2, folder.mtimes)):
+        column = np.array([number % (1 << 64) for number in numbers], "<u8")
+        rows.fields[field][:] = column.view(np.uint8).reshape(-1, 8)
+    return Seen([rows])
+
+
+NAMES = st.lists(
+    st.sampled_from(["a", "b", "ab", "a.b", "ba", "abc", "é", "x1", "x2", "x10"]), unique=True
+)
+
+
+@given(NAMES, NAMES, st.integers(-1, 1), st.integers(-1, 1), st.sampled_from([b"p", b"pa", b"a"]))
+def test_same_where_the_lists_are(
+    names: list[str], others: list[str], size: int, mtime: int, prefix: bytes
+) -> None:
+    now = Folder(b"/f/", sorted(name.encode() for name in names))
+    now.sizes, now.mtimes = [5] * len(names), [7] * len(names)
+    old = Folder(b"/f/", sorted(name.encode() for name in others))
+    old.sizes, old.mtimes = [5] * len(others), [7] * len(others)
+    if others:
+        old.sizes[-1] += size
+        old.mtimes[0] += mtime
+    seen = rows_of(prefix, old)
+    same = (now.names, now.sizes, now.mtimes) == (old.names, old.sizes, old.mtimes)
+    assert listed_of(now).same_as(seen, len(prefix)) == (same and bool(names))
+    assert seen.keys == [prefix + name for name in old.names]
+    assert (seen.sizes, seen.mtimes) == (old.sizes, old.mtimes)
 
 
 def test_a_killed_child_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
