@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -27,6 +28,10 @@ BAR_EVERY = 0.1
 """Seconds between two drawings of it."""
 _BAR_WIDTH = 30
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+LINES = 4096
+"""Lines that `Output.lines` hands over at a time."""
 
 
 class Output:
@@ -49,6 +54,12 @@ class Output:
     ) -> None:
         if self._bar is not None:
             self._bar.clear()
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Many lines of what was asked for, written some thousands at a time."""
+        waiting = iter(texts)
+        while some := list(islice(waiting, LINES)):
+            self.data("\n".join(some))
 
     def data(self, text: str) -> None:
         """A line of what was asked for; raises `StoreFailed` where stdout is full."""

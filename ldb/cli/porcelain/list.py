@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from ldb.cli.app import App, pass_app
@@ -12,7 +14,8 @@ from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
 from ldb.cli.sources import sources_argument, warn
-from ldb.porcelain.look import ListRow, list_rows, summary
+from ldb.porcelain.listing import Listing, list_rows
+from ldb.porcelain.look import summary
 from ldb.porcelain.sources import Selection, select
 from ldb.query.selection import FilterSpec
 
@@ -59,12 +62,20 @@ def command(
             total = plural(numbers.objects, "data object")
             out.data(f"{total}, {numbers.annotated:,} with an annotation")
         return
-    for row in list_rows(chosen.catalog, chosen.rows):
+    for listing in list_rows(chosen.catalog, chosen.rows):
         if out.as_json:
-            out.json(_json(row))
+            for value in _json(listing):
+                out.json(value)
         else:
-            version = f"v{row.version}" if row.version else "?" if row.annotation else "-"
-            out.data(f"id:{row.id}  {version:<3} {visible(row.path)}".rstrip())
+            out.lines(_text(listing))
+
+
+def _text(listing: Listing) -> Iterator[str]:
+    annotated: list[bool] = listing.rows.annotations.any(axis=1).tolist()
+    rows = zip(listing.ids, listing.versions, annotated, listing.paths)
+    for name, number, known, path in rows:
+        version = f"v{number}" if number else "?" if known else "-"
+        yield f"id:{name}  {version:<3} {visible(path)}".rstrip()
 
 
 def _explain(chosen: Selection, out: Output) -> None:
@@ -75,13 +86,18 @@ def _explain(chosen: Selection, out: Output) -> None:
         out.data(line)
 
 
-def _json(row: ListRow) -> dict[str, object]:
-    return {
-        "id": str(row.id),
-        "path": row.path,
-        "size": row.size,
-        "type": row.type,
-        "tags": list(row.tags),
-        "annotation": str(row.annotation) if row.annotation else None,
-        "version": row.version or None,
-    }
+def _json(listing: Listing) -> Iterator[dict[str, object]]:
+    columns = (
+        listing.ids, listing.paths, listing.sizes, listing.types, listing.tags,
+        listing.annotations, listing.versions,
+    )  # fmt: skip
+    for name, path, size, type_, tags, annotation, version in zip(*columns):
+        yield {
+            "id": name,
+            "path": path,
+            "size": size,
+            "type": type_,
+            "tags": list(tags),
+            "annotation": annotation or None,
+            "version": version or None,
+        }
