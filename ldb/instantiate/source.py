@@ -2,15 +2,14 @@
 
 What lands in the temporary file has the size and the hash that name the object, or `Stale`
 says why this place cannot serve it. Bytes are hashed on their way (copy), in the clone
-(reflink), or in the shared file itself (hardlink), unless that is as it was when the index
-had its hash made.
+(reflink), or in the shared file itself (hardlink); linking.py has the
+hard links that need no hash.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 import sys
@@ -18,11 +17,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ldb.errors import LdbError, Unsupported
-from ldb.instantiate.model import Item
 from ldb.instantiate.options import Link
 from ldb.instantiate.target import Target
 from ldb.storage.location import local_path
-from ldb.storage.reading import settled_mtime
+from ldb.storage.reading import HASHES
 
 WHOLE = 4 * 1024 * 1024
 """Files up to this size in bytes are read in one call and verified before any is written."""
@@ -68,51 +66,10 @@ class Fetcher:
         self._link = link
         self._cannot_clone: set[int] = set()
         """Devices from which cloning to the target failed."""
-        self._above = ""
-        self._folder = -1
-
-    def close(self) -> None:
-        """Close the folder that is kept open."""
-        if self._folder >= 0:
-            os.close(self._folder)
-            self._folder = -1
-
-    def link_unchanged(self, item: Item, folder: int) -> bool:
-        """Hard-link a file that is as it was when it was indexed; False: nothing was done.
-
-        The index has its size and time of change, proven to belong to the object by a hash
-        made after `first_indexed`. So where the file had held still before that, and both
-        are the same now, it is not read again.
-        """
-        seen = item.paths[0]
-        mtime: int = seen["mtime"]
-        if not settled_mtime(mtime, item.first_indexed):
-            return False
-        above, _, base = seen["path"].rpartition("/")
-        name = item.name.data
-        try:
-            if above != self._above:
-                self._enter(above)
-            os.link(base, name, src_dir_fd=self._folder, dst_dir_fd=folder, follow_symlinks=False)
-        except (OSError, ValueError, Stale):
-            return False  # `fetch` finds out why
-        # Looked at only now, so it is the file that has the name, whatever happens over there.
-        made = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if made.st_mtime_ns == mtime and made.st_size == item.size and stat.S_ISREG(made.st_mode):
-            return True
-        os.unlink(name, dir_fd=folder)
-        return False
-
-    def _enter(self, above: str) -> None:
-        """Open the folder that the next files lie in: a short path is a quick one."""
-        self.close()
-        self._above = ""
-        self._folder = os.open(_path(above + "/"), _OPEN | os.O_DIRECTORY)
-        self._above = above
 
     def fetch(self, uri: str, object_id: bytes, size: int) -> None:
         """Make the temporary file from `uri`; raises `Stale`, or `OSError` of the target."""
-        path = _path(uri)
+        path = source_path(uri)
         try:
             source = os.open(path, _OPEN)
         except OSError as error:
@@ -140,7 +97,7 @@ class Fetcher:
                 data += piece
         except OSError as error:
             raise _unreadable(error) from None
-        digest = hashlib.new(self._algorithm, data, usedforsecurity=False).digest()
+        digest: bytes = HASHES[self._algorithm](data).digest()
         self._check(digest, object_id)
         fd = self._target.new_file()
         try:
@@ -149,7 +106,7 @@ class Fetcher:
             os.close(fd)
 
     def _copy_in_pieces(self, source: int, object_id: bytes) -> None:
-        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        digest = HASHES[self._algorithm]()
         fd = self._target.new_file()
         try:
             for piece in _pieces(source):
@@ -222,7 +179,7 @@ def _unreadable(error: OSError) -> Stale:
     return Stale(f"cannot be read: {error.strerror}")
 
 
-def _path(uri: str) -> bytes:
+def source_path(uri: str) -> bytes:
     try:
         path = local_path(uri).encode()
     except Unsupported as error:
@@ -258,12 +215,13 @@ def _clone(source: int, fd: int) -> int:
 
 def digest_of(fd: int, algorithm: str) -> bytes:
     """Hash of an open file from its start."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
+    digest = HASHES[algorithm]()
     offset = 0
     while piece := os.pread(fd, PIECE, offset):
         digest.update(piece)
         offset += len(piece)
-    return digest.digest()
+    found: bytes = digest.digest()
+    return found
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -273,29 +231,6 @@ def write_all(fd: int, data: bytes) -> None:
         rest = memoryview(data)[written:]
         while rest:
             rest = rest[os.write(fd, rest) :]
-
-
-def is_unchanged_link(fd: int, item: Item) -> bool:
-    """Whether an open file is the stored one itself, as it was when it was indexed."""
-    made = os.fstat(fd)
-    if made.st_nlink < 2 or made.st_size != item.size:
-        return False
-    paths = [
-        seen["path"]
-        for seen in item.paths
-        if seen["mtime"] == made.st_mtime_ns and settled_mtime(seen["mtime"], item.first_indexed)
-    ]
-    return is_one_of(fd, paths)
-
-
-def is_one_of(fd: int, uris: list[str]) -> bool:
-    """Whether an open file is one of these very files, under another name."""
-    made = os.fstat(fd)
-    for uri in uris:
-        with suppress(OSError, Stale):
-            if os.path.samestat(os.stat(_path(uri)), made):
-                return True
-    return False
 
 
 def is_object(fd: int, object_id: bytes, size: int, algorithm: str) -> bool:

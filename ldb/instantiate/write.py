@@ -15,18 +15,12 @@ from typing import Protocol
 from ldb.errors import BadInput
 from ldb.instantiate.annotation import annotation_text, payload_of, read_text
 from ldb.instantiate.items import Items
+from ldb.instantiate.linking import Linker, is_one_of, is_unchanged_link
 from ldb.instantiate.listing import Before, Listing
 from ldb.instantiate.manifest import is_entry
 from ldb.instantiate.model import Entry, Item
 from ldb.instantiate.options import Link, Problem
-from ldb.instantiate.source import (
-    Fetcher,
-    Stale,
-    is_object,
-    is_one_of,
-    is_unchanged_link,
-    write_all,
-)
+from ldb.instantiate.source import Fetcher, Stale, is_object, write_all
 from ldb.instantiate.target import Refused, Target, failure, open_regular, refusal
 
 EDITED = "was edited since it was instantiated; -f replaces it"
@@ -81,17 +75,18 @@ class Writer:
         self._options = options
         self._target = Target(options.folder)
         self._fetcher = Fetcher(self._target, options.algorithm, options.link)
+        self._linker = Linker(self._target)
         self._listing = Listing(self._target, before)
         self._fresh = before.is_fresh
         """Write first, and look only where a name turns out to be taken."""
-        self._may_link = self._fresh and options.link == "hardlink"
+        self._may_link = self._fresh and options.link == "hardlink" and not options.annotations_only
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *failed: object) -> None:
         self._listing.close()
-        self._fetcher.close()
+        self._linker.close()
         self._target.close()
 
     def write(self, start: int, stop: int) -> Iterator[BatchResult]:
@@ -101,18 +96,21 @@ class Writer:
 
     def _write_batch(self, batch: list[Item]) -> BatchResult:
         result = BatchResult(done=len(batch))
-        for item in self._listing.plan_items(batch, self._options.annotations_only):
-            self._write(item, result)
+        batch = self._listing.plan_items(batch, self._options.annotations_only)
+        linked = self._linker.link_unchanged(batch) if self._may_link else [False] * len(batch)
+        for item, has_data in zip(batch, linked, strict=True):
+            self._write(item, has_data, result)
         self._listing.flush()
         result.planned, self._listing.planned = self._listing.planned, []
         return result
 
-    def _write(self, item: Item, result: BatchResult) -> None:
+    def _write(self, item: Item, has_data: bool, result: BatchResult) -> None:
         name = item.name
-        if not self._options.annotations_only:
+        if has_data:
+            result.objects += 1
+        elif not self._options.annotations_only:
             try:
-                quick = self._may_link and bool(item.paths) and self._linked(item)
-                new = quick or self._data(item, result)
+                new = self._data(item, result)
             except _Failed:
                 # An annotation alone would be no pair.
                 self._listing.undo(name.data_path)
@@ -129,14 +127,6 @@ class Writer:
                 return
             result.annotations += new
             result.already_there += not new
-
-    def _linked(self, item: Item) -> bool:
-        """The usual hard link, in two system calls; False: done the long way, or not at all."""
-        try:
-            folder = self._target.open_folder(item.name.folder)
-            return self._fetcher.link_unchanged(item, folder)
-        except (OSError, Refused):
-            return False
 
     def _data(self, item: Item, result: BatchResult) -> bool:
         file = _DataFile(item, self._fetcher, self._options.algorithm)
