@@ -52,12 +52,28 @@ class Leaves:
         """
         if numbers is None:
             return self.read(np.arange(len(self.oids)))
+        if bool((numbers[1:] > numbers[:-1]).all()):
+            return self._ascending(numbers)
         leaf = np.searchsorted(self.starts, numbers, side="right") - 1
         wanted, place = np.unique(leaf, return_inverse=True)
         found = self.read(wanted)
         counts = self.counts[wanted]
         firsts = np.cumsum(counts) - counts
         return found.take(firsts[place] + (numbers - self.starts[leaf]))
+
+    def _ascending(self, numbers: NDArray[np.intp]) -> Rows:
+        """The same for ascending numbers, without looking each of them up."""
+        hits = np.diff(np.searchsorted(numbers, self.starts))
+        wanted = np.flatnonzero(hits)
+        found = self.read(wanted)
+        if not len(wanted):
+            return found
+        counts = self.counts[wanted]
+        shift = self.starts[wanted] - (np.cumsum(counts) - counts)
+        at = numbers - np.repeat(shift, hits[wanted])
+        if at[-1] - at[0] == len(at) - 1:
+            return found.slice(int(at[0]), int(at[-1]) + 1)
+        return found.take(at)
 
 
 def _children(reader: Reader, node: Node) -> list[Children]:

@@ -6,7 +6,7 @@ the instance but what is indexed on the way: new files, annotations edited in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,7 +74,7 @@ def add(
         changes, counts = _upserts(workspace, rows)
         operation = operation_for(command, chosen, filters, seed)
         return Changed(
-            apply(workspace, chunked(changes), operation, counts),
+            apply(workspace, changes, operation, counts),
             rows,
             added=counts["added"],
             updated=counts["updated"],
@@ -83,18 +83,19 @@ def add(
         )
 
 
-def _upserts(workspace: Workspace, rows: Selected) -> tuple[Changes, dict[str, int]]:
+def _upserts(workspace: Workspace, rows: Selected) -> tuple[Iterable[Changes], dict[str, int]]:
     """The changes that put rows into the draft, and how many are new or other than there."""
-    if not workspace.state.root.count:  # nothing to compare with
-        counts = {"added": len(rows), "updated": 0}
-        return Changes.upserts(Rows(rows.ids, (rows.annotations, rows.transforms))), counts
+    if not workspace.state.root.count:  # nothing to compare with: rows are read as they go in
+        parts = (rows.take(np.arange(at, min(at + CHUNK, len(rows)))) for at in _steps(rows))
+        every = (Rows(each.ids, (each.annotations, each.transforms)) for each in parts)
+        return map(Changes.upserts, every), {"added": len(rows), "updated": 0}
     there, drafted = drafted_rows(workspace, rows.ids)
     other = there & (drafted.annotations != rows.annotations).any(axis=1)
     # An object keeps its transforms in the draft unless the source brings its own.
     own = rows.transforms.any(axis=1, keepdims=True)
     transforms = np.where(own, rows.transforms, drafted.transforms)
     counts = {"added": int((~there).sum()), "updated": int(other.sum())}
-    return Changes.upserts(Rows(rows.ids, (rows.annotations, transforms))), counts
+    return chunked(Changes.upserts(Rows(rows.ids, (rows.annotations, transforms)))), counts
 
 
 def delete(
@@ -162,12 +163,16 @@ def changes_since(workspace: Workspace, root: MapRoot) -> DiffCounts:
 
 def by_id(rows: Selected) -> Selected:
     """Rows sorted by id, whatever order a filter gave them."""
-    if len(rows) < 2 or bool((rows.ids[1:] > rows.ids[:-1]).all()):
+    if rows.ascending or len(rows) < 2 or bool((rows.ids[1:] > rows.ids[:-1]).all()):
         return rows
     return rows.take(np.argsort(rows.ids, kind="stable"))
 
 
 def chunked(changes: Changes) -> Iterable[Changes]:
     """Changes in pieces, so that an edit holds little at a time."""
-    for at in range(0, len(changes), CHUNK):
+    for at in _steps(changes):
         yield changes.slice(at, at + CHUNK)
+
+
+def _steps(rows: Sized) -> range:
+    return range(0, len(rows), CHUNK)

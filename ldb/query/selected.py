@@ -97,7 +97,10 @@ class Selected:
     @property
     def ascending(self) -> bool:
         """Whether the ids are known to ascend, because they come as a map has them."""
-        return self._map is not None and self._numbers is None
+        if self._map is None:
+            return False
+        numbers = self._numbers
+        return numbers is None or bool((numbers[1:] > numbers[:-1]).all())
 
     def _read(self) -> tuple[Ids, Oids, Oids]:
         if self._columns is None:
