@@ -101,3 +101,11 @@ def test_a_column_of_one_kind_needs_no_arrays() -> None:
     assert column.values() == [True, True, True]
     assert column.are(Kind.TRUE, Kind.FALSE).all()
     assert column.take(np.array([0])).values() == [True]
+
+
+def test_codes_of_columns_put_end_to_end_point_to_words() -> None:
+    joined = concat([from_values(["x", "y"]), from_values([1]), from_values([None, "x"])])
+    assert joined.codes.max() < len(joined.words)
+    assert joined.values() == ["x", "y", 1, None, "x"]
+    ends_without_text = concat([from_values(["x", "y"]), from_values([1])])
+    assert ends_without_text.codes.max() < len(ends_without_text.words)
