@@ -46,7 +46,7 @@ def from_values(values: Sequence[Any]) -> Column:
     """A column of decoded JSON values; bytes and ints beyond 64 bits with a sign are opaque."""
     size = len(values)
     kinds = np.fromiter(map(_kind, values), np.uint8, size)
-    present = frozenset(Kind(at) for at in np.unique(kinds).tolist())
+    present = frozenset(Kind(at) for at in np.flatnonzero(np.bincount(kinds)).tolist())
     one = next(iter(present)) if len(present) == 1 else None
 
     def numbers(kind: Kind, dtype: type) -> Any:

@@ -21,32 +21,40 @@ FEWEST_ROWS = 256
 
 
 class ColumnSink:
-    """The blobs of one type of a pack, in the order of the pack."""
+    """The blobs of one type of a pack, in the order of the pack.
+
+    A pack with payloads that are no MessagePack has no columns: whoever reads those row by
+    row is told what is wrong with them.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
         self._shredder: Shredder | None = None
+        self._odd = False
 
     def add(self, payloads: Sequence[bytes]) -> None:
         """More blobs, after those added before."""
-        if self._shredder is not None:
-            self._shredder.add(payloads)
+        if self._odd:
             return
         self._waiting += payloads
-        if len(self._waiting) >= FEWEST_ROWS:
+        if self._shredder is None and len(self._waiting) >= FEWEST_ROWS:
             from ldb.columns.shred import Shredder
 
             self._shredder = Shredder()
-            self._shredder.add(self._waiting)
-            self._waiting = []
+        if self._shredder is not None:
+            waiting, self._waiting = self._waiting, []
+            try:
+                self._shredder.add(waiting)
+            except ValueError:
+                self._odd = True
 
     def finish(self) -> bytes | None:
-        """The column file; None for too few blobs, or payloads that are no MessagePack."""
-        if self._shredder is None:
+        """The column file; None where there is none."""
+        if self._shredder is None or self._odd:
             return None
         from ldb.columns.write import encode_columns
 
         try:
             return encode_columns(self._shredder.finish())
-        except ValueError:  # bytes made by somebody else: they are read row by row, which tells
+        except ValueError:
             return None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ldb.columns.model import spread
 from ldb.errors import Corrupt, NotFound
 from ldb.maps.leaves import Leaves
-from ldb.objects.bulk import ABSENT, locate
+from ldb.objects.bulk import locate
 from ldb.objects.packformat import pack_name
 from ldb.objects.packread import PackReader
 from ldb.objects.store import ObjectStore
@@ -32,7 +32,7 @@ def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
     numbers = np.full(leaves.size, UNKNOWN, np.uint32)
     packs = store.all_packs()
     at = locate(packs, leaves.oids)
-    for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
+    for place in at.packs():
         wanted = np.flatnonzero(at.pack == place)
         file = _file_of(store, packs[place], len(wanted))
         section = file.section(field) if file else None

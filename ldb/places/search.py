@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ldb.objects.bulk import ABSENT, locate
+from ldb.objects.bulk import locate
 from ldb.objects.model import BlobType
 from ldb.objects.oidtable import Oids
 from ldb.objects.packread import PackReader
@@ -29,7 +29,7 @@ def search(table: Table, packs: Sequence[PackReader], oids: Oids) -> Numbers:
     if not len(where):
         return numbers
     at = locate(packs, oids if len(where) == len(oids) else oids[where])
-    for place in np.unique(at.pack[at.pack != ABSENT]).tolist():
+    for place in at.packs():
         rows = np.flatnonzero(at.pack == place)
         numbers[where[rows]] = table.numbers(packs[place], at.ordinal[rows])
     return numbers

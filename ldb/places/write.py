@@ -43,7 +43,7 @@ def write_places(store: ObjectStore, pack: PackReader) -> bytes | None:
 
 def make_places(store: ObjectStore, pack: PackReader) -> bytes | None:
     """The place file of one pack; None where it would say too little to be worth a file."""
-    gathered = _gather(pack)
+    gathered = gather(pack)
     if sum(each.rows for each in gathered.values()) < FEWEST_ROWS:
         return None
     packs = store.all_packs()
@@ -62,32 +62,36 @@ def make_places(store: ObjectStore, pack: PackReader) -> bytes | None:
     return encode_places(named, sections)
 
 
-class _Gathered:
+class Gathered:
     """The oids that one field of many leaves names."""
 
     def __init__(self) -> None:
         self.rows = 0
-        self._leaves: list[int] = []
-        self._oids: list[bytes] = []
-        self._starts = [0]
+        self.leaves: list[int] = []
+        """Ordinals of the leaves in their pack, ascending."""
+        self.oids: list[bytes] = []
+        """For each leaf the oids of its rows, end to end."""
+        self.starts = [0]
+        """Where the rows of each leaf start, and the end."""
 
     def add(self, ordinal: int, oids: bytes) -> None:
         self.rows += len(oids) // 32
-        self._leaves.append(ordinal)
-        self._oids.append(oids)
-        self._starts.append(self.rows)
+        self.leaves.append(ordinal)
+        self.oids.append(oids)
+        self.starts.append(self.rows)
 
     def section(self, field: str, table: Table, packs: Sequence[PackReader]) -> Section:
         return Section(
             field,
-            np.array(self._leaves, np.uint32),
-            np.array(self._starts, np.int64),
-            search(table, packs, as_oids(b"".join(self._oids))),
+            np.array(self.leaves, np.uint32),
+            np.array(self.starts, np.int64),
+            search(table, packs, as_oids(b"".join(self.oids))),
         )
 
 
-def _gather(pack: PackReader) -> dict[str, _Gathered]:
-    gathered = {field: _Gathered() for field in FIELDS}
+def gather(pack: PackReader) -> dict[str, Gathered]:
+    """What the leaves of a pack name, by field."""
+    gathered = {field: Gathered() for field in FIELDS}
     blocks = (each for each in pack.blocks() if each.type is BlobType.MAP)
     for block in pack.read_blocks(blocks):
         for ordinal, payload in enumerate(block.all(), block.block.first):

@@ -49,9 +49,14 @@ class Listing:
     @property
     def annotations(self) -> list[str]:
         """Oids of the annotations in hex, empty where there is none."""
-        there = self.rows.annotations.any(axis=1).tolist()
+        there = has_annotation(self.rows).tolist()
         oids = _hex(np.ascontiguousarray(self.rows.annotations).tobytes(), 32)
         return [oid if known else "" for oid, known in zip(oids, there)]
+
+
+def has_annotation(rows: Selected) -> NDArray[np.bool_]:
+    """Which rows have an annotation."""
+    return np.asarray(rows.annotations.any(axis=1), np.bool_)
 
 
 def _hex(raw: bytes, width: int) -> list[str]:
@@ -103,7 +108,7 @@ def _listing(rows: Selected, numbers: NDArray[np.intp], records: Column) -> List
     tags: list[tuple[str, ...]] = [()] * records.size
     if fields["tags"].items.size:
         tags = list(map(tuple, fields["tags"].values()))
-    versions = rows.annotations[numbers].any(axis=1).astype(int).tolist()
+    versions = has_annotation(rows)[numbers].astype(int).tolist()
     sizes, types = fields["size"].ints.tolist(), fields["type"].texts()
     told = Listing(rows, versions, firsts, sizes, types, tags)
     if len(numbers) == len(rows):

@@ -14,7 +14,7 @@ from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
 from ldb.cli.sources import sources_argument, warn
-from ldb.porcelain.listing import Listing, list_rows
+from ldb.porcelain.listing import Listing, has_annotation, list_rows
 from ldb.porcelain.look import summary
 from ldb.porcelain.sources import Selection, select
 from ldb.query.selection import FilterSpec
@@ -71,7 +71,7 @@ def command(
 
 
 def _text(listing: Listing) -> Iterator[str]:
-    annotated: list[bool] = listing.rows.annotations.any(axis=1).tolist()
+    annotated = has_annotation(listing.rows).tolist()
     rows = zip(listing.ids, listing.versions, annotated, listing.paths)
     for name, number, known, path in rows:
         version = f"v{number}" if number else "?" if known else "-"
