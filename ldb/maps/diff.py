@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldb.ids import Oid
-from ldb.maps.node import BATCH, Children, Node, NodeSource, Reader, above
+from ldb.maps.node import Children, Node, NodeSource, Reader, above
 from ldb.maps.rows import Keys, Rows, Schema, locate, same_fields
 
 
@@ -99,7 +99,7 @@ class _Side:
             if len(chosen):
                 waiting.append(parent.children().take(chosen))
                 size += len(chosen)
-            if size >= BATCH:
+            if size >= self._reader.batch:
                 yield Children.concat(waiting)
                 waiting, size = [], 0
         if waiting:

@@ -20,7 +20,6 @@ from ldb.maps.boundary import Cutter
 from ldb.maps.build import empty, only_child, ordered, pile
 from ldb.maps.decode import MAX_LEVEL
 from ldb.maps.node import (
-    BATCH,
     Node,
     NodeSink,
     NodeSource,
@@ -120,7 +119,7 @@ class _Cursor:
     def touched(self, changes: Changes) -> int:
         """How many of the next nodes, one after another, have changes of this chunk."""
         start = self._at[-1]
-        keys = self._path[-1].rows.keys[start : start + BATCH]
+        keys = self._path[-1].rows.keys[start : start + self._reader.batch]
         reach = changes.rows.keys.searchsorted(keys, "right")
         same = np.flatnonzero(reach[1:] == reach[:-1])
         return int(same[0]) + 1 if len(same) else len(keys)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldb.ids import Oid
-from ldb.maps.node import BATCH, Children, Node, NodeSource, Reader, above
+from ldb.maps.node import Children, Node, NodeSource, Reader, above
 from ldb.maps.rows import Rows, Schema
 
 Oids = NDArray[np.uint8]
@@ -40,8 +40,8 @@ class Leaves:
         if not self._top.level:
             return self._top.rows.slice(0, len(self._top.rows) if len(wanted) else 0)
         found = [
-            self._reader.read(self._leaves.take(wanted[at : at + BATCH]), 0).rows
-            for at in range(0, len(wanted), BATCH)
+            self._reader.read(self._leaves.take(wanted[at : at + self._reader.batch]), 0).rows
+            for at in range(0, len(wanted), self._reader.batch)
         ]
         return Rows.concat(found) if found else self.schema.blank(self.schema.column([]))
 

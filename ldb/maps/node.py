@@ -153,6 +153,9 @@ class Reader:
         self._inner = inner_schema(schema)
         self._source = source
         self._cache: OrderedDict[bytes, Node] = OrderedDict()
+        # In a column every key takes as many bytes as the longest, which may be 4096.
+        self.batch = BATCH if schema.key_width else BATCH // 4
+        """How many nodes to read together."""
 
     def root(self, oid: Oid) -> Node:
         """The top node of a map."""

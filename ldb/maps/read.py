@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ldb.errors import BadInput
 from ldb.ids import Oid
-from ldb.maps.node import BATCH, Node, NodeSource, Reader
+from ldb.maps.node import Node, NodeSource, Reader
 from ldb.maps.rows import Field, Keys, Rows, Schema
 
 
@@ -49,8 +49,8 @@ def _scan(reader: Reader, node: Node, lower: bytes, upper: bytes | None) -> Iter
             yield from _scan(reader, reader.open([entry], node.level - 1)[0], lower, upper)
         return
     children = node.children()
-    for at in range(first, stop, BATCH):
-        rows = reader.read(children.take(slice(at, min(at + BATCH, stop))), 0).rows
+    for at in range(first, stop, reader.batch):
+        rows = reader.read(children.take(slice(at, min(at + reader.batch, stop))), 0).rows
         start, end = _range(reader.schema, rows.keys, lower, upper)
         if start < end:
             yield rows.slice(start, end)
@@ -118,7 +118,7 @@ def _hits(
         return
     starts = np.flatnonzero(np.diff(at, prepend=-1))
     ends = np.append(starts[1:], len(at))
-    step = 1 if node.level > 1 else BATCH
+    step = 1 if node.level > 1 else reader.batch
     for first in range(0, len(starts), step):
         group = slice(int(starts[first]), int(ends[min(first + step, len(starts)) - 1]))
         wanted = node.children().take(at[starts[first : first + step]])
