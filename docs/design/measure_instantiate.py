@@ -1,88 +1,111 @@
-"""Instantiate against `cp -r`: `python docs/design/measure_instantiate.py [FOLDER [FILES]]`.
+"""Instantiate against `cp`: `python docs/design/measure_instantiate.py SOURCE [FOLDER [ROUNDS]]`.
 
-The figures of 006-instantiate.md. Works in a new folder below FOLDER and removes it.
+The figures of 006-instantiate.md: whole processes, interleaved. SOURCE is a folder of pairs; hard
+links need FOLDER on the same file system. Every run gets a folder of its own and all are
+removed at the end, since ext4 searches long for an inode after many were freed.
 """
 
 from __future__ import annotations
 
 import os
-import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
-import numpy as np
+ROUNDS = 5
+LDB = [sys.executable, "-c", "import sys; from ldb.cli.main import main; sys.exit(main())"]
 
-from ldb.backends.local import LocalBackend
-from ldb.catalog import open_catalog
-from ldb.indexing.run import IndexOptions, index
-from ldb.indexing.targets import targets_of
-from ldb.instance import create
-from ldb.instantiate import InstantiateOptions, instantiate
-
-ROUNDS = 7
+Step = Callable[[], None]
 
 
-def processor_time() -> float:
-    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(each.ru_utime + each.ru_stime for each in both)
+def ldb(instance: Path, *arguments: object) -> None:
+    """Run the command on an instance, without settings of the user's."""
+    environment = {**os.environ, "LDB_DIR": str(instance), "HOME": str(instance.parent)}
+    subprocess.run([*LDB, *map(str, arguments), "-q"], env=environment, check=True)
 
 
-def main(folder: str, files: int) -> None:
-    with tempfile.TemporaryDirectory(dir=folder) as made:
-        measure(Path(made), files)
+def indexed(instance: Path, source: Path) -> Path:
+    """A new instance that knows a folder."""
+    ldb(instance, "init", instance)
+    ldb(instance, "add-storage", "-f", source)
+    ldb(instance, "index", source)
+    return instance
 
 
-def measure(root: Path, files: int) -> None:
-    source, target, copy = root / "source", root / "target", root / "copy"
-    source.mkdir()
-    boxes = ", ".join(f'{{"x": {at}, "y": 7, "label": "thing"}}' for at in range(8))
-    for number in range(files):
-        (source / f"f{number}.jpg").write_bytes(os.urandom(3000))
-        (source / f"f{number}.json").write_text(f'{{"n": {number}, "boxes": [{boxes}]}}')
-    instance = create(LocalBackend(root / "instance"))
-    index(instance, targets_of([str(source)]), IndexOptions())
-    catalog = open_catalog(instance)
-    rows = list(catalog.rows())
-    ids = np.concatenate([each.keys for each in rows])
-    annotations = np.concatenate([each.fields[1] for each in rows])
+def data_only(source: Path, folder: Path) -> Path:
+    """The same folder without annotations, as hard links."""
+    subprocess.run(["cp", "-rl", source, folder], check=True)
+    for path in folder.rglob("*.json"):
+        path.unlink()
+    return folder
 
-    def run(processes: int, preserve_paths: bool = False) -> None:
-        options = InstantiateOptions(
-            str(target), processes=processes, preserve_paths=preserve_paths
-        )
-        assert not instantiate(instance, catalog, ids, annotations, options).problems
 
-    def clear() -> None:
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.rmtree(copy, ignore_errors=True)
+def steps_of(root: Path, source: Path) -> dict[str, Step]:
+    """What is compared, by name."""
+    bare = data_only(source, root / "bare")
+    pairs, objects = indexed(root / "pairs", source), indexed(root / "objects", bare)
+    numbers = count()
 
-    steps: dict[str, tuple[Callable[[], None], Callable[[], object]]] = {
-        "cp -r": (clear, lambda: subprocess.run(["cp", "-r", source, copy], check=True)),
-        "1 process": (clear, lambda: run(1)),
-        "2 processes": (clear, lambda: run(2)),
-        "2, all there": (lambda: None, lambda: run(2)),
-        "2, preserve paths": (clear, lambda: run(2, True)),
+    def target() -> Path:
+        return root / f"target{next(numbers)}"
+
+    def copy(how: str, what: Path) -> Step:
+        return lambda: void(subprocess.run(["cp", how, what, target()], check=True))
+
+    def write(instance: Path, link: str) -> Step:
+        return lambda: ldb(instance, "instantiate", "ds:root", "-t", target(), "--link", link)
+
+    return {
+        "cp -rl, data": copy("-rl", bare),
+        "hardlink, data": write(objects, "hardlink"),
+        "cp -rl, pairs": copy("-rl", source),
+        "hardlink, pairs": write(pairs, "hardlink"),
+        "cp -r, data": copy("-r", bare),
+        "copy, data": write(objects, "copy"),
+        "cp -r, pairs": copy("-r", source),
+        "copy, pairs": write(pairs, "copy"),
     }
-    wall = {name: [0.0] * ROUNDS for name in steps}
-    cpu = {name: [0.0] * ROUNDS for name in steps}
-    for turn in range(ROUNDS):
-        for name, (before, step) in steps.items():
-            before()
-            started, used = time.perf_counter(), processor_time()
-            step()
-            wall[name][turn] = time.perf_counter() - started
-            cpu[name][turn] = processor_time() - used
-    for name in steps:
-        least, work = min(wall[name]), min(cpu[name])
-        ratio = least / min(wall["cp -r"])
-        print(f"{name:18} {least:6.3f} s, {ratio:4.2f} x cp, processor {work:6.3f} s")
+
+
+def void(_: object) -> None:
+    """A step gives nothing back."""
+
+
+@contextmanager
+def timed(walls: list[float], works: list[float]) -> Iterator[None]:
+    """Note seconds on the clock and of processor time, children included."""
+    work, wall = sum(os.times()[2:4]), time.perf_counter()
+    yield
+    walls.append(time.perf_counter() - wall)
+    works.append(sum(os.times()[2:4]) - work)
+
+
+def main(source: Path, folder: Path, rounds: int) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        steps = steps_of(Path(made), source)
+        walls: dict[str, list[float]] = {name: [] for name in steps}
+        works: dict[str, list[float]] = {name: [] for name in steps}
+        for _ in range(rounds):
+            for name, step in steps.items():
+                with timed(walls[name], works[name]):
+                    step()
+        base = 0.0
+        for name in steps:
+            least = min(walls[name])
+            base = least if name.startswith("cp") else base
+            print(f"{name:16} {least:6.2f} s, {least / base:4.2f} x cp, "
+                  f"processor {min(works[name]):6.2f} s")  # fmt: skip
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    main(arguments[0] if arguments else ".", int(arguments[1]) if len(arguments) > 1 else 10_000)
+    given = sys.argv[1:]
+    main(
+        Path(given[0]).resolve(),
+        Path(given[1] if len(given) > 1 else ".").resolve(),
+        int(given[2]) if len(given) > 2 else ROUNDS,
+    )
