@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from zlib import crc32
 
@@ -38,7 +38,7 @@ def largest_part(file_size: int) -> int:
 
 
 def pack(directory: dict[str, Any]) -> bytes:
-    """Directory and tail as they stand in the file."""
+    """Directory and tail as they stand in the file, but for the last sum: see `sealed`."""
     raw = json.dumps(directory, separators=(",", ":")).encode()
     if len(raw) > MAX_JSON:
         raise ValueError(f"directory of columns: {len(raw)} bytes, more than {MAX_JSON}")
@@ -46,6 +46,28 @@ def pack(directory: dict[str, Any]) -> bytes:
     stored = packed if len(packed) < len(raw) else raw
     head = _HEAD.pack(MAGIC, len(stored), len(raw))
     return stored + head + struct.pack("<II", crc32(head, crc32(stored)), 0)
+
+
+def sealed(directory: bytes, before: Iterable[bytes], after: bytes) -> bytes:
+    """What `pack` gave, with the sum of what stands before and after it in the file."""
+    total = 0
+    for part in before:
+        total = crc32(part, total)
+    return directory[:-4] + struct.pack("<I", crc32(after, total))
+
+
+def check_rest(data: Buffer, where: str) -> None:
+    """Raise Corrupt unless what surrounds the directory of a file is what was written.
+
+    For a file that could be opened. Readers do not ask: each part has a sum of its own.
+    """
+    view = memoryview(data)
+    footer, _ = _END.unpack(view[-_END.size :])
+    stop = len(view) - _END.size - footer
+    _, stored, _ = _HEAD.unpack(view[stop - _TAIL_SIZE : stop - 8])
+    start = stop - _TAIL_SIZE - stored
+    if view[stop - 4 : stop] != struct.pack("<I", crc32(view[stop:], crc32(view[:start]))):
+        raise Corrupt(where, "bytes around the directory")
 
 
 def unpack(read: Read, size: int, where: str) -> dict[str, Any]:
@@ -63,8 +85,8 @@ def unpack(read: Read, size: int, where: str) -> dict[str, Any]:
     if magic != MAGIC or stored > stop - _TAIL_SIZE or not stored <= raw <= MAX_JSON:
         raise Corrupt(where, "tail of the directory")
     data = _slice(read, start, end, stop - _TAIL_SIZE - stored, stop - _TAIL_SIZE)
-    expected = struct.pack("<II", crc32(tail[: _HEAD.size], crc32(data)), 0)
-    if tail[_HEAD.size :] != expected:
+    expected = struct.pack("<I", crc32(tail[: _HEAD.size], crc32(data)))
+    if tail[_HEAD.size : -4] != expected:
         raise Corrupt(where, "directory")
     try:
         found = json.loads(bytes(unpacked(data, raw)))

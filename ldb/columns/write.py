@@ -153,8 +153,9 @@ class _Writer:
         excess = max(self._largest, rows) - layout.largest_part(size)
         gap = max(0, -(-excess // 64))
         gap += -(size + gap + len(directory)) % 8
-        parts += [arrow.END_OF_STREAM, bytes(gap), directory, end]
-        return b"".join([*parts, struct.pack("<i", len(end)), arrow.MAGIC])
+        parts += [arrow.END_OF_STREAM, bytes(gap)]
+        end += struct.pack("<i", len(end)) + arrow.MAGIC
+        return b"".join([*parts, layout.sealed(directory, parts, end), end])
 
     def _part(self, array: NDArray[Any], dtype: str, body: _Body | None = None) -> _Part:
         part = (body or self._body).add(array, dtype)

@@ -43,6 +43,9 @@ OFFSETS = struct.Struct("<QQII")
 TRAILER_BYTES = OFFSETS.size + hashlib.sha256().digest_size + len(MAGIC)
 
 _KEY = re.compile(re.escape(PACKS) + r"([0-9a-f]{64})\.pack")
+_DERIVED = re.compile(
+    re.escape(PACKS) + r"([0-9a-f]{64})\.(annotation\.arrow|record\.arrow|places)"
+)
 
 
 def block_target(kind: BlobType) -> int:
@@ -69,6 +72,12 @@ def pack_name(key: str) -> str | None:
     """The name in a pack's key; None for any other key."""
     found = _KEY.fullmatch(key)
     return found[1] if found else None
+
+
+def derived_from(key: str) -> tuple[str, str] | None:
+    """Name of the pack that a file beside packs is made from, and what follows it in the key."""
+    found = _DERIVED.fullmatch(key)
+    return (found[1], found[2]) if found else None
 
 
 def aligned(offset: int) -> int:

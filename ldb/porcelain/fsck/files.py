@@ -22,7 +22,7 @@ from ldb.objects.bulk import digest_all
 from ldb.objects.loose import oid_of_key, parse_loose
 from ldb.objects.oidtable import Oids, as_oids, build, columns
 from ldb.objects.packcheck import verify
-from ldb.objects.packformat import pack_name
+from ldb.objects.packformat import derived_from, pack_name
 from ldb.objects.packread import PackReader
 from ldb.porcelain.fsck.report import Findings
 from ldb.porcelain.fsck.shelves import DAMAGED, Codes, Part
@@ -75,14 +75,17 @@ def blob_files(
 ) -> Iterator[Part]:
     """Check every pack and loose blob; what they hold.
 
-    `prefix` goes before keys in names; keys in `others`, and refs, are passed over.
+    `prefix` goes before keys in names; keys in `others`, and refs, are passed over. Files made
+    from packs are counted and no more: `derived.py` looks into them.
     """
     entries = [each for each in backend.list() if not each.key.startswith("refs/")]
     packs = [each for each in entries if pack_name(each.key)]
     loose = [(oid, each) for each in entries if (oid := oid_of_key(each.key))]
     known = {*others, *(each.key for each in packs), *(each.key for _, each in loose)}
     for each in entries:
-        if each.key not in known:
+        if derived_from(each.key):
+            _count(findings, each)
+        elif each.key not in known:
             stray(findings, prefix + each.key)
     progress.start("checking files", sum(each.size for each in packs))
     for each in packs:

@@ -83,6 +83,10 @@ class Findings:
         """Whether any problem was found so far."""
         return bool(self._problems)
 
+    def names(self, label: str) -> bool:
+        """Whether this file or blob has a problem."""
+        return label in self._problems
+
     def problem(self, name: object, why: str) -> str:
         """Note damage; the label that stands for it."""
         label = str(name)

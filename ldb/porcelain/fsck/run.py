@@ -15,6 +15,7 @@ from ldb.errors import Corrupt, LdbError, NotFound
 from ldb.instance import INSTANCE_KEY, Instance, open_instance
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
+from ldb.porcelain.fsck.derived import Store, check_derived
 from ldb.porcelain.fsck.files import blob_files, ref_files
 from ldb.porcelain.fsck.history import History, read_refs
 from ldb.porcelain.fsck.records import check_paths, check_records
@@ -49,6 +50,7 @@ def fsck(backend: Backend, workspace: str | None = None, progress: Progress = SI
     check_records(store, references, findings, progress)
     if not findings.damaged:
         check_paths(open_catalog(instance), findings)
+    check_derived([Store(backend), *draft.stores()], findings, progress)
     _count_unused(shelves, findings)
     return findings.report()
 
@@ -116,6 +118,13 @@ class _Draft:
             findings.note(f"{path} was left by a command that was killed", "files left")
         others = (STATE, LOCK, *left)
         return list(blob_files(LocalBackend(inside), inside + "/", others, findings, progress))
+
+    def stores(self) -> list[Store]:
+        """Where the draft's own packs are."""
+        if not self.folder:
+            return []
+        inside = os.path.join(self.folder, FOLDER)
+        return [Store(LocalBackend(inside), inside + "/")]
 
     def check(self, history: History, findings: Findings) -> None:
         state = self.state
