@@ -51,7 +51,7 @@ def test_pack_through_a_pipe(
 def test_reader_that_goes_away(
     instance: Instance, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    rows = "".join(f"{object_id(str(number))}\t{NONE}\t{NONE}\n" for number in range(20_000))
+    rows = "".join(f"{object_id(str(number))}\t{NONE}\t{NONE}\n" for number in range(60_000))
     here = tmp_path / "instance"
     made = subprocess.run(
         command(here, "mk-map", "-t", "dataset"),
