@@ -15,10 +15,11 @@ from ldb.catalog import Catalog, key_bytes
 from ldb.ids import ObjectId
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.places.model import NO_BLOB
+from ldb.query.asking import known_keys
 from ldb.query.parse import parse
 from ldb.query.projecting import LACKING, RowProjector
 from ldb.query.rowwise import Query, compile_query
-from ldb.query.scanning import KnownKeys, failure_line, scan_annotations
+from ldb.query.scanning import failure_line
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec
 
@@ -96,7 +97,7 @@ class Evaluation:
 
     def __init__(self, catalog: Catalog, rows: Selected, shows: Sequence[Show]) -> None:
         self._rows = rows
-        self._instance = catalog.instance
+        self._catalog = catalog
         files = ColumnFiles(keep=KEPT)
         self._shows = [
             (show, RowProjector(catalog, show.kind, query_of(show), files)) for show in shows
@@ -117,10 +118,7 @@ class Evaluation:
             if line := failure_line(repr(show.text), projector):
                 yield line
         if len(self._rows) and not self._shown:
-            some = self._rows.take(np.arange(min(len(self._rows), KnownKeys.ENOUGH)))
-            keys = KnownKeys()
-            for _, values in scan_annotations(self._instance, some.annotations):
-                keys.see(values)
+            keys = known_keys(self._catalog, self._rows)
             for show, _ in self._shows:
                 if show.kind == "query":
                     yield from keys.unknown(parse(show.text))

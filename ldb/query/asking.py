@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 FEW = 200
 """Up to this many rows are read one by one: opening columns would take longer."""
 
-LOOKED_AT = KnownKeys.ENOUGH
-"""Annotations read for their keys, when a query finds nothing."""
-
 Missing = Literal["skip", "null"]
 
 
@@ -75,7 +72,6 @@ class Asker:
     def annotations(self, query: Query, missing: Missing, rows: Selected) -> Mask:
         """Which rows' annotations a query is true of; no annotation is null."""
         filter_ = Filter(query)
-        keys = KnownKeys()
         option = "--query" if missing == "skip" else "--jquery"
         self.progress.start(option, len(rows))
         if len(rows) <= FEW:
@@ -89,11 +85,10 @@ class Asker:
         left = np.flatnonzero(tested.status == Status.REDO)
         self.progress.advance(len(rows) - len(left))
         mask = tested.mask
-        mask[left] = self._one_by_one(filter_, missing, rows, left, keys)
+        mask[left] = self._one_by_one(filter_, missing, rows, left)
         self._tell_failures(filter_, option, rows, tested)
         if not mask.any():
-            self._see(keys, rows)
-            self.messages += keys.unknown(query.expression)
+            self.messages += known_keys(self.catalog, rows).unknown(query.expression)
         return mask
 
     def _one_by_one(
@@ -102,7 +97,6 @@ class Asker:
         missing: Missing,
         rows: Selected,
         left: NDArray[np.intp],
-        keys: KnownKeys,
     ) -> Mask:
         mask = np.zeros(len(left), np.bool_)
         if not len(left):
@@ -115,7 +109,6 @@ class Asker:
             if missing == "skip" and not some.annotations[positions[0]].any():
                 continue  # an object without an annotation lacks every key there is
             mask[positions] = filter_.matches_many(values, Names(some.ids, positions))
-            keys.see(values)
         return mask
 
     def _without_annotation(
@@ -145,12 +138,6 @@ class Asker:
             filter_.failures = others + len(failed)
         if line := failure_line(option, filter_):
             self.messages.append(line)
-
-    def _see(self, keys: KnownKeys, rows: Selected) -> None:
-        """Look at some annotations' keys, to tell a misspelt one by."""
-        some = rows.take(np.arange(min(len(rows), LOOKED_AT)))
-        for _, values in scan_annotations(self.catalog.instance, some.annotations):
-            keys.see(values)
 
     def file(self, query: Query, rows: Selected) -> Mask:
         """Which rows' records a `--file` query is true of."""
@@ -245,3 +232,21 @@ def _program(query: Query, missing: Missing) -> Program:
 
 def _undecided(size: int) -> Tested:
     return Tested(np.zeros(size, np.bool_), np.full(size, Status.REDO, np.uint8))
+
+
+def known_keys(catalog: Catalog, rows: Selected) -> KnownKeys:
+    """Keys that annotations have, for when a query finds nothing: those of the columns that
+    the rows' annotations lie in or, where there are none, of some of the annotations."""
+    keys = KnownKeys()
+    store = catalog.instance.objects
+    if len(rows) > FEW:
+        files, places = ColumnFiles(), rows.places(store)
+        for pack, first, stop in places.by_pack():
+            column = files.column(pack, places.table.kind, stop - first)
+            if column is not None:
+                keys.note(column.fields)
+    if not keys:
+        some = rows.take(np.arange(min(len(rows), FEW)))
+        for _, values in scan_annotations(catalog.instance, some.annotations):
+            keys.see(values)
+    return keys

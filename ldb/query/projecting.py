@@ -16,7 +16,7 @@ from ldb.query.filters import Failure, Projector
 from ldb.query.recordview import view_of
 from ldb.query.rowcolumns import RowColumn, record_places, row_column
 from ldb.query.rowwise import Query
-from ldb.query.scanning import KnownKeys, Names, scan_annotations, scan_records
+from ldb.query.scanning import Names, scan_annotations, scan_records
 from ldb.query.selected import Selected
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ class RowProjector:
         self, catalog: Catalog, kind: Kind, query: Query | None, files: ColumnFiles
     ) -> None:
         self.kind = kind
-        self.keys = KnownKeys()
         self._catalog = catalog
         self._files = files
         self._query = query
@@ -98,8 +97,6 @@ class RowProjector:
 
     def _one_by_one(self, rows: Selected, numbers: NDArray[np.intp], found: list[Any]) -> None:
         for positions, values in self._read(rows):
-            if self.kind == "query":
-                self.keys.see(values)
             results = values
             if self._by_row is not None:
                 names = Names(rows.ids, positions)

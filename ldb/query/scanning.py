@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,6 +52,9 @@ class KnownKeys:
         self._keys: set[str] = set()
         self._seen = 0
 
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
     def see(self, values: Sequence[Any]) -> None:
         """Take note of some values' keys."""
         if self._seen < self.ENOUGH:
@@ -59,6 +62,10 @@ class KnownKeys:
                 if isinstance(value, dict):
                     self._keys.update(value)
             self._seen += len(values)
+
+    def note(self, keys: Iterable[str]) -> None:
+        """Take note of keys that are known by themselves."""
+        self._keys.update(keys)
 
     def unknown(self, expression: Expression) -> list[str]:
         """A line for every key the expression names and no annotation has."""
