@@ -30,8 +30,9 @@ _BAR_WIDTH = 30
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-LINES = 4096
-"""Lines that `Output.lines` hands over at a time."""
+LINES = 64
+"""Lines that `Output.lines` hands over at a time: less than a pipe takes in, so that a reader
+who has gone is noticed."""
 
 
 class Output:
@@ -56,7 +57,7 @@ class Output:
             self._bar.clear()
 
     def lines(self, texts: Iterable[str]) -> None:
-        """Many lines of what was asked for, written some thousands at a time."""
+        """Many lines of what was asked for, written some at a time."""
         waiting = iter(texts)
         while some := list(islice(waiting, LINES)):
             self.data("\n".join(some))
