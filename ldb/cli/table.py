@@ -55,6 +55,7 @@ TABLE = (
     Row("why", LOOK, "Show why an object is in a dataset."),
     Row("list", LOOK, "List data objects."),
     Row("eval", LOOK, "Print annotations, or what expressions say of them."),
+    Row("stats", LOOK, "Describe data objects in numbers."),
     Row("query", LOOK, "Ask loose JSON files."),
     Row("fsck", CARE, "Check that everything is there and sound."),
     Row("instantiate", OUT, "Write data objects and annotations into a folder."),
