@@ -18,7 +18,7 @@ from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA
 from ldb.errors import BadInput
 from ldb.ids import NO_OID
 from ldb.indexing.jobs import FolderJobs, Kind
-from ldb.indexing.records import Records, kept_mtime
+from ldb.indexing.records import Records, kept_mtimes
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload, annotation_payloads
 from ldb.objects.model import MAX_PAYLOAD, BlobType
@@ -315,7 +315,7 @@ def _attributes(states: Sequence[os.stat_result], more: int) -> NDArray[np.int64
     """File attributes, and so many rows of zeros."""
     columns = np.zeros((len(states) + more, 4), np.int64)
     read = columns[: len(states)]
-    read[:, 0] = [kept_mtime(state) for state in states]
+    read[:, 0] = kept_mtimes(states)
     read[:, 1] = [state.st_mode for state in states]
     read[:, 2] = [state.st_uid for state in states]
     read[:, 3] = [state.st_gid for state in states]

@@ -34,6 +34,9 @@ def _refuse_extension(code: int, data: memoryview) -> Any:
 
 _sorted = msgspec.msgpack.Encoder(order="sorted").encode
 _as_given = msgspec.msgpack.Encoder().encode
+encode_sorted: Callable[[object], bytes] = _as_given
+"""`encode` for a record known to be plain, with its keys in order: nothing is checked."""
+
 _unpack = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
 _skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
 _from_json = msgspec.json.Decoder().decode
@@ -85,11 +88,6 @@ def encode(value: object, where: object = "value") -> bytes:
         raise BadInput(where, _reason(error)) from None
     _check_depth(value, len(suspects), where)
     return data
-
-
-def encode_sorted(value: object) -> bytes:
-    """The same for a record known to be plain, with its keys in order: nothing is checked."""
-    return _as_given(value)
 
 
 def decode(payload: Buffer, where: object = "payload") -> Any:

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ldb.catalog import record_payload
-from ldb.indexing.records import Records, file_type, kept_mtime
+from ldb.ids import Oid
+from ldb.indexing.records import Records, file_type
 
 NAMES = ["a.jpg", "b.JPG", "c", ".png", "d.", "x.y/plain", "e.tar.gz", "\x02path\x03", "é.jpg"]
 TAGS = [(), ("t",), ("\x02path\x03", "u")]
@@ -24,12 +25,12 @@ def whole(note: bytes, state: os.stat_result, uri: str, tags: tuple[str, ...]) -
     seen = {
         "gid": state.st_gid,
         "mode": state.st_mode,
-        "mtime": kept_mtime(state),
+        "mtime": min(state.st_mtime_ns, (1 << 63) - 1),
         "path": uri,
         "uid": state.st_uid,
     }
     return record_payload(
-        annotations=[note] if note else [],
+        annotations=[bytes(note)] if note else [],
         first_indexed=5,
         last_indexed=5,
         paths=[seen],
@@ -40,7 +41,7 @@ def whole(note: bytes, state: os.stat_result, uri: str, tags: tuple[str, ...]) -
 
 
 FILE = st.tuples(
-    st.sampled_from([b"", bytes(32), bytes(range(32)), b"\xff" * 32]),
+    st.sampled_from([b"", Oid(bytes(32)), bytes(range(32)), b"\xff" * 32]),
     st.builds(
         state_of,
         st.sampled_from([0o100644, 0o100600]),
@@ -58,5 +59,6 @@ def test_as_the_codec_makes_them(
     files: list[tuple[bytes, os.stat_result, str]], tags: tuple[str, ...]
 ) -> None:
     columns = [list(column) for column in zip(*files)] or [[], [], []]
-    made = Records(5, tags).payloads(*columns)
-    assert made == [whole(*each, tags) for each in files]
+    records, wanted = Records(5, tags), [whole(*each, tags) for each in files]
+    assert records.payloads(*columns) == wanted
+    assert records.payloads(*columns) == wanted  # now from what was learnt
