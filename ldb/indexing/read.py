@@ -6,6 +6,7 @@ worker writes, so the parent never sees an annotation.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA
 from ldb.errors import BadInput
 from ldb.ids import NO_OID
 from ldb.indexing.jobs import FolderJobs, Kind
-from ldb.indexing.records import Records, kept_mtimes
+from ldb.indexing.records import Attributes, Records, attributes_of
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload, annotation_payloads
 from ldb.objects.model import MAX_PAYLOAD, BlobType
@@ -68,6 +69,9 @@ class BatchResult:
     """Shape (m, 4): time of change in nanoseconds, mode, uid, gid; zeros for known data."""
     problems: list[Problem]
 
+
+TEXTS = 128
+"""Annotation files that are held in memory at a time."""
 
 _DATA, _ANNOTATION = int(Kind.DATA), int(Kind.ANNOTATION)
 _KNOWN_DATA, _GONE = int(Kind.KNOWN_DATA), int(Kind.GONE)
@@ -159,19 +163,23 @@ class _Batch:
         # Of a data file at a cut between batches the annotation may be the other's job.
         place_of = dict.fromkeys(wanted, -1)
         place_of.update(dict.fromkeys(filter(None, work.notes), -1))
-        found = list(read_settled(folder, place_of, self._now))
-        payloads = annotation_payloads([each[0] if each else b"" for each in found])
-        for name, payload, each in zip(list(place_of), payloads, found):
-            if payload is None or each is None:
-                again = self._load_slowly(folder + name)
-                if again is None:
-                    continue
-                payload, state = again
-            else:
-                state = each[1]
-            place_of[name] = len(self._payloads)
-            self._payloads.append(payload)
-            self._states.append(state)
+        names = list(place_of)
+        files = read_settled(folder, names, self._now)
+        # Some at a time: what they were read into is then used again, and still in the cache.
+        while found := list(itertools.islice(files, TEXTS)):
+            payloads = annotation_payloads([each[0] if each else b"" for each in found])
+            for name, payload, each in zip(names, payloads, found):
+                if payload is None or each is None:
+                    again = self._load_slowly(folder + name)
+                    if again is None:
+                        continue
+                    payload, state = again
+                else:
+                    state = each[1]
+                place_of[name] = len(self._payloads)
+                self._payloads.append(payload)
+                self._states.append(state)
+            names = names[len(found) :]
         return place_of
 
     def _load_slowly(self, path: bytes) -> tuple[bytes, os.stat_result] | None:
@@ -226,6 +234,7 @@ class _Batch:
         """Hash these of the folder's data files; `place_of` are its annotations."""
         rows, new = self._data, HASHES[self._reader.algorithm]
         names = [work.names[at] for at in chosen]
+        read = []
         for at, name, found in zip(chosen, names, read_settled(folder, names, self._now)):
             if found is not None:
                 self._digests.append(new(found[0]).digest())
@@ -235,11 +244,14 @@ class _Batch:
                 self._keep(rows, other[1])
             else:
                 continue
-            if work.oids and work.oids[at]:
-                self._old_notes[len(rows.at)] = work.oids[at]
-            rows.at.append(start + at)
-            self._beside.append(place_of.get(work.notes[at], -1))
-            self._uris.append(uri + name.decode())
+            read.append(at)
+        if work.oids:
+            first = len(rows.at)
+            oids = ((row, work.oids[at]) for row, at in enumerate(read, first))
+            self._old_notes.update((row, oid) for row, oid in oids if oid)
+        rows.at += [start + at for at in read]
+        self._beside += [place_of.get(work.notes[at], -1) for at in read]
+        self._uris += [uri + work.names[at].decode() for at in read]
 
     def _hash_slowly(self, path: bytes) -> tuple[bytes, os.stat_result] | None:
         """A large or unsettled data file, or one that cannot be read; then it is reported."""
@@ -259,7 +271,8 @@ class _Batch:
         beside: list[bytes] = [oids[place] if place >= 0 else b"" for place in self._beside]
         for row, oid in self._old_notes.items():
             beside[row] = oid
-        made = self._reader.records.payloads(beside, data.states, self._uris)
+        files = attributes_of(data.states)
+        made = self._reader.records.payloads(beside, files, self._uris)
         records = writer.add_many(BlobType.RECORD, made)
 
         # Rows of `paths`: annotations, data files, what is gone; then put in order.
@@ -292,7 +305,7 @@ class _Batch:
             records=_column(records + [NO_OID] * len(known), 32)[by_path],
             annotations=_column(linked, 32)[by_path],
             rows=np.append(rows[read[1]], np.full(len(known), -1))[by_path],
-            attributes=_attributes(data.states, len(known))[by_path],
+            attributes=_attributes(files, len(known))[by_path],
             problems=self._problems,
         )
 
@@ -311,14 +324,11 @@ def _mtimes(found: _Found) -> list[int]:
     return mtimes
 
 
-def _attributes(states: Sequence[os.stat_result], more: int) -> NDArray[np.int64]:
+def _attributes(files: Attributes, more: int) -> NDArray[np.int64]:
     """File attributes, and so many rows of zeros."""
-    columns = np.zeros((len(states) + more, 4), np.int64)
-    read = columns[: len(states)]
-    read[:, 0] = kept_mtimes(states)
-    read[:, 1] = [state.st_mode for state in states]
-    read[:, 2] = [state.st_uid for state in states]
-    read[:, 3] = [state.st_gid for state in states]
+    columns = np.zeros((len(files.sizes) + more, 4), np.int64)
+    for at, column in enumerate((files.mtimes, files.modes, files.uids, files.gids)):
+        columns[: len(column), at] = column
     return columns
 
 

@@ -6,7 +6,6 @@ the codec itself, so that its format is spelt in one place only.
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,9 +24,8 @@ _MOST = 4096
 """Kinds of files of which the shared bytes are kept."""
 
 _Shared = tuple[bytes, ...]
-_UNKNOWN: _Shared = (b"",) * 5
-
-_owned = operator.attrgetter("st_mode", "st_uid", "st_gid")
+Kind = tuple[str, bool, int, int, int]
+"""Ending of the name, whether there is no annotation, mode, owner, group."""
 
 
 def file_type(uri: str) -> str:
@@ -36,12 +34,30 @@ def file_type(uri: str) -> str:
     return uri[dot + 1 :].lower() if dot > slash + 1 else ""
 
 
-def kept_mtimes(states: Sequence[os.stat_result]) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """File attributes of many files: lists of one length."""
+
+    mtimes: list[int]
     """Nanoseconds since 1970, at most what 64 bits hold (file systems go on to 2446)."""
+    modes: list[int]
+    uids: list[int]
+    gids: list[int]
+    sizes: list[int]
+
+
+def attributes_of(states: Sequence[os.stat_result]) -> Attributes:
+    """The attributes in these states."""
     mtimes = [state.st_mtime_ns for state in states]
     if mtimes and max(mtimes) > _LATEST:
         mtimes = [min(mtime, _LATEST) for mtime in mtimes]
-    return mtimes
+    return Attributes(
+        mtimes,
+        [state.st_mode for state in states],
+        [state.st_uid for state in states],
+        [state.st_gid for state in states],
+        [state.st_size for state in states],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,73 +66,62 @@ class Records:
 
     run_time: int
     tags: tuple[str, ...]
-    _shared: dict[object, _Shared] = field(default_factory=dict)
+    _shared: dict[Kind, _Shared] = field(default_factory=dict)
+    _odd: set[Kind] = field(default_factory=set)
 
     def payloads(
-        self, notes: Sequence[bytes], states: Sequence[os.stat_result], uris: Sequence[str]
+        self, notes: Sequence[bytes], files: Attributes, uris: Sequence[str]
     ) -> list[bytes]:
         """Canonical payloads; a note is the annotation's oid, empty where there is none."""
-        shared = self._shared
         # Columns: with a call for each file this takes half as long again.
-        kinds = [
-            (uri[(dot := uri.rfind(".")) :], uri[dot - 1] == "/", *_owned(state), not note)
-            for note, state, uri in zip(notes, states, uris)
-        ]
-        around = [shared.get(kind, _UNKNOWN) for kind in kinds]
-        mtimes = kept_mtimes(states)
+        endings = [uri[dot:] if uri[(dot := uri.rfind(".")) - 1] != "/" else "" for uri in uris]
+        alone = [not note for note in notes]
+        kinds = list(zip(endings, alone, files.modes, files.uids, files.gids))
+        for at, kind in enumerate(kinds):
+            if kind not in self._shared:
+                self._learn(kind, notes[at], uris[at])
+        around = map(self._shared.__getitem__, kinds)
         columns = zip(
             around,
             notes,
-            map(encode_sorted, mtimes),
+            map(encode_sorted, files.mtimes),
             map(encode_sorted, uris),
-            map(encode_sorted, [state.st_size for state in states]),
+            map(encode_sorted, files.sizes),
         )
         made = [
             b"%b%b%b%b%b%b%b%b%b" % (one, note, two, mtime, three, uri, four, size, five)
             for (one, two, three, four, five), note, mtime, uri, size in columns
         ]
-        if _UNKNOWN in around:
-            for at, parts in enumerate(around):
-                if parts is _UNKNOWN:
-                    made[at] = self._new(kinds[at], notes[at], states[at], mtimes[at], uris[at])
+        if len(self._shared) > _MOST:
+            self._shared.clear()
+        if self._odd:
+            for at, kind in enumerate(kinds):
+                if kind in self._odd:
+                    values = files.mtimes[at], uris[at], files.sizes[at]
+                    made[at] = self._whole(kind, notes[at], *values, file_type(uris[at]))
         return made
 
-    def _new(self, kind: object, note: bytes, state: os.stat_result, mtime: int, uri: str) -> bytes:
-        """The payload of the first file of a kind, from which the shared bytes are learnt."""
-        if len(self._shared) >= _MOST:
-            self._shared.clear()
-        if kind not in self._shared and (parts := self._learn(note, state, uri)):
-            self._shared[kind] = parts
-        return self._whole(note, state, mtime, uri, state.st_size, file_type(uri))
-
-    def _learn(self, note: bytes, state: os.stat_result, uri: str) -> _Shared | None:
-        """The bytes around what differs; None in the odd case that they cannot be told."""
-        rest = self._whole(note and _NOTE, state, _MTIME, _PATH, _SIZE, file_type(uri))
+    def _learn(self, kind: Kind, note: bytes, uri: str) -> None:
+        """The bytes around what differs; `_odd` is for kinds of which they cannot be told."""
+        rest = self._whole(kind, note and _NOTE, _MTIME, _PATH, _SIZE, file_type(uri))
         parts = []
         for value in (note and _NOTE, *map(encode_sorted, (_MTIME, _PATH, _SIZE))):
             part, found, rest = rest.partition(value) if value else (b"", b"", rest)
             parts.append(part)
             if found != value or (value and value in rest):
-                return None
-        return *parts, rest
+                self._odd.add(kind)
+        self._shared[kind] = (*parts, rest)
 
     def _whole(
-        self, note: bytes, state: os.stat_result, mtime: int, path: str, size: int, kind: str
+        self, kind: Kind, note: bytes, mtime: int, path: str, size: int, ending: str
     ) -> bytes:
+        _, _, mode, uid, gid = kind
         return record_payload(
             annotations=[bytes(note)] if note else [],
             first_indexed=self.run_time,
             last_indexed=self.run_time,
-            paths=[
-                {
-                    "gid": state.st_gid,
-                    "mode": state.st_mode,
-                    "mtime": mtime,
-                    "path": path,
-                    "uid": state.st_uid,
-                }
-            ],
+            paths=[{"gid": gid, "mode": mode, "mtime": mtime, "path": path, "uid": uid}],
             size=size,
             tags=list(self.tags),
-            type=kind,
+            type=ending,
         )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ldb.catalog import record_payload
 from ldb.ids import Oid
-from ldb.indexing.records import Records, file_type
+from ldb.indexing.records import Records, attributes_of, file_type
 
 NAMES = ["a.jpg", "b.JPG", "c", ".png", "d.", "x.y/plain", "e.tar.gz", "\x02path\x03", "é.jpg"]
 TAGS = [(), ("t",), ("\x02path\x03", "u")]
@@ -58,7 +58,9 @@ FILE = st.tuples(
 def test_as_the_codec_makes_them(
     files: list[tuple[bytes, os.stat_result, str]], tags: tuple[str, ...]
 ) -> None:
-    columns = [list(column) for column in zip(*files)] or [[], [], []]
+    notes, states, uris = [list(column) for column in zip(*files)] or ([], [], [])
     records, wanted = Records(5, tags), [whole(*each, tags) for each in files]
-    assert records.payloads(*columns) == wanted
-    assert records.payloads(*columns) == wanted  # now from what was learnt
+    assert records.payloads(notes, attributes_of(states), uris) == wanted
+    assert (
+        records.payloads(notes, attributes_of(states), uris) == wanted
+    )  # now from what was learnt
