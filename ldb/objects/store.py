@@ -20,7 +20,7 @@ from ldb.objects.blockcache import BlockCache
 from ldb.objects.loose import OBJECTS, loose_key, oid_of_key, pack_loose, parse_loose
 from ldb.objects.model import Blob, BlobType, oid_of
 from ldb.objects.pack import Pack
-from ldb.objects.packformat import PACK_BYTES, PACKS, pack_name
+from ldb.objects.packformat import PACK_BYTES, PACKS, derived_from, pack_name
 from ldb.objects.packread import PackReader
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class StoreCounts:
     pack_bytes: int
     packed: dict[BlobType, int]
     """Blobs in packs by type; one that is in two packs counts twice."""
+    derived: int
+    """Files made from packs that lie beside them: columns and places."""
+    derived_bytes: int
 
 
 class ObjectStore:
@@ -224,13 +227,17 @@ class ObjectStore:
         for pack in self.packs():
             for block in pack.blocks():
                 packed[block.type] += block.count
-        sizes = [entry.size for entry in self.backend.list(OBJECTS) if oid_of_key(entry.key)]
+        entries = list(self.backend.list(OBJECTS))
+        sizes = [entry.size for entry in entries if oid_of_key(entry.key)]
+        derived = [entry.size for entry in entries if derived_from(entry.key)]
         return StoreCounts(
             len(sizes),
             sum(sizes),
             len(self.packs()),
             sum(pack.size for pack in self.packs()),
             packed,
+            len(derived),
+            sum(derived),
         )
 
     # -- inside ------------------------------------------------------------------------

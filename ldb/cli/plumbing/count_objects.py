@@ -17,6 +17,8 @@ from ldb.cli.parsing import Command
 def command(app: App, out: Output) -> None:
     """Print numbers and bytes of loose blobs and of packs, and packed blobs by type.
 
+    `-v` and `--json` also count the files made from packs: columns and places.
+
     \b
     Examples:
       ldb count-objects
@@ -30,6 +32,8 @@ def command(app: App, out: Output) -> None:
         "pack-bytes": counts.pack_bytes,
         **{f"packed-{kind.value}": count for kind, count in counts.packed.items()},
     }
+    if out.as_json or out.verbose:
+        values |= {"derived": counts.derived, "derived-bytes": counts.derived_bytes}
     if out.as_json:
         out.json(values)
         return

@@ -163,3 +163,17 @@ def test_count_objects(run: Run) -> None:
     found = dict(line.split(": ") for line in run("count-objects").lines)
     assert (found["loose"], found["packs"], found["packed-map"]) == ("1", "1", "1")
     assert int(found["loose-bytes"]) > 0
+    assert "derived" not in found
+
+
+def test_count_objects_counts_what_was_made_from_packs(run: Run) -> None:
+    store = run.instance.objects
+    with store.writer() as writer:
+        writer.add_many(BlobType.ANNOTATION, [encode(number) for number in range(300)])
+    files = [entry for entry in store.backend.list() if entry.key.endswith(".annotation.arrow")]
+    assert len(files) == 1
+    store.backend.create("objects/pack/other.arrow", b"none of ours")
+    found = run("count-objects", "--json").values[0]
+    assert (found["packs"], found["derived"], found["derived-bytes"]) == (1, 1, files[0].size)
+    told = dict(line.split(": ") for line in run("count-objects", "-v").lines)
+    assert told["derived-bytes"] == str(files[0].size)

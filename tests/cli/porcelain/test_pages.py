@@ -2,8 +2,8 @@
 
 Each page's ```console blocks are one session, in the world of `pets` or `cats` (conftest).
 Lines that begin with `$ ` are run; what follows is what they print. Only where things lie,
-when they happened and the oids of commits are other than in the page. With UPDATE_PAGES=1
-in the environment the pages are written anew.
+when they happened, how long they took and the oids of commits are other than in the page.
+With UPDATE_PAGES=1 in the environment the pages are written anew.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def _printed(command: str, pets: Pets) -> str:
         text = done.stdout + done.stderr
     text = text.replace(str(pets.data), "/data/pets").replace(str(pets.folder), "/home/ann/work")
     text = text.replace(str(pets.folder.parent / "instance"), "/data/ldb")
+    text = re.sub(r", \d+\.\d{3} s$", ", 0.001 s", text, flags=re.MULTILINE)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-01-02 03:04:05", text)
     return re.sub(r"was commit [0-9a-f]{12}", "was commit 961c4ec10c18", text)
 
