@@ -82,7 +82,9 @@ class RowProjector:
 
             assert self._query is not None
             missing: Literal["skip", "null"] = "skip" if self.kind == "query" else "null"
-            self._by_column = ColumnProjector(compile_columns(self._query, missing))
+            order: Literal["sorted", "given"] = "given" if self.kind == "file" else "sorted"
+            program = compile_columns(self._query, missing, order=order)
+            self._by_column = ColumnProjector(program)
 
         def redo(positions: NDArray[np.intp]) -> list[Any]:
             values: list[Any] = [None] * len(positions)
