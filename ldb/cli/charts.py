@@ -33,7 +33,7 @@ def share(count: int, total: int) -> str:
     part = count / total
     if 0 < part < 0.001:
         return "<0.1%"
-    return f"{part:.1%}" if part < 0.0995 or 0.995 <= part < 1 else f"{part:.0%}"
+    return f"{part:.1%}" if 0 < part < 0.0995 or 0.995 <= part < 1 else f"{part:.0%}"
 
 
 def number(value: float) -> str:

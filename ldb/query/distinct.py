@@ -8,6 +8,7 @@ repeat are given up (`TextStats.values` is None), by limits that do not depend o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -164,12 +165,17 @@ def histogram(
         width = -(-(int(most) - int(least) + 1) // BINS)
         offsets = values.astype(np.uint64) - np.array([least], np.int64).astype(np.uint64)
         return _filled(offsets // np.uint64(width), counts), width
-    low, high = float(least), float(most)
-    step = high / BINS - low / BINS  # for their difference may be no float
-    if not step:
-        return (int(counts.sum()),), step
-    places = np.clip(values / step - low / step, 0, BINS - 1)
-    return _filled(places, counts, BINS), step
+    low, span = float(least), float(most) - float(least)
+    if span == math.inf:  # halves are as good
+        values, low, span = values / 2, low / 2, float(most) / 2 - low / 2
+        return _filled(_tenths(values - low, span), counts, BINS), span / BINS * 2
+    if not span / BINS:
+        return (int(counts.sum()),), span
+    return _filled(_tenths(values - low, span), counts, BINS), span / BINS
+
+
+def _tenths(offsets: NDArray[Any], span: float) -> NDArray[Any]:
+    return np.clip(offsets / (span / BINS), 0, BINS - 1)
 
 
 def _filled(places: NDArray[Any], counts: Counts, size: int = 0) -> tuple[int, ...]:

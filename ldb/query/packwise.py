@@ -1,8 +1,8 @@
 """The blobs of rows, pack by pack in columns: for whoever counts and needs no order.
 
 A blob that several rows name is there once for each of them. The columns of one pack are in
-memory at a time. Rows whose blob is in no pack, or in one without columns, are `left`, and
-so are rows that the caller gives back.
+memory at a time. Rows whose blob is in no pack, or in one without columns or with few of
+them, are `left`, and so are rows that the caller gives back.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from ldb.columns.model import Column, Mask, Positions
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.places.model import NO_BLOB, Places
+
+SPARSE = 10_000
+"""Fewer rows than one in this many blobs of a pack: reading them is less than its columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Packwise:
         uses = np.bincount(self._index, minlength=len(table) + 1)
         for pack, first, stop in self._places.by_pack():
             used = uses[first:stop]
-            if not used.any():
+            if int(used.sum()) * SPARSE < stop - first or not used.any():
                 continue
             column = files.column(pack, table.kind, stop - first)
             if column is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -69,10 +70,14 @@ def numbers_of(numbers: Sequence[Any]) -> NumberStats | None:
         for each in ordered:
             bins[(each - least) // width] += 1
     else:
-        width = float(most) / BINS - float(least) / BINS
-        bins = [0] * BINS if width else [len(numbers)]
-        for each in ordered if width else ():
-            bins[int(max(0, min(BINS - 1, each / width - float(least) / width)))] += 1
+        wide = float(most) - float(least) == math.inf
+        half = 2.0 if wide else 1.0
+        step = (float(most) / half - float(least) / half) / BINS
+        width = step * half or float(most) - float(least)
+        bins = [0] * BINS if step else [len(numbers)]
+        for each in ordered if step else ():
+            at = (each / half - float(least) / half) / step
+            bins[int(max(0, min(BINS - 1, at)))] += 1
     return NumberStats(len(numbers), least, most, (first, second, third), tuple(bins), width)
 
 

@@ -203,6 +203,17 @@ def test_nothing_to_count() -> None:
     assert ValueCounts().counts() == []
 
 
+@pytest.mark.parametrize("offset", [0, 1e15, -1e15])
+def test_histogram_of_numbers_far_from_zero(offset: float) -> None:
+    numbers = Numbers()
+    numbers.add(np.array([offset + at / 2 for at in range(20) for _ in range(at + 1)]))
+    stats = numbers.stats()
+    assert stats is not None
+    assert stats.width == 0.95
+    assert sum(stats.bins) == 210
+    assert stats.bins == tuple(sorted(stats.bins)), "more and more"
+
+
 def test_one_number() -> None:
     numbers = Numbers()
     numbers.add(np.array([5, 5], np.int8))

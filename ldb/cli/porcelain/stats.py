@@ -124,6 +124,8 @@ def _objects(stats: ObjectStats, top: int) -> Iterator[str]:
     if stats.sizes:
         sizes = stats.sizes
         spread = f"{sizes.least:,} to {sizes.most:,}, median {sizes.quartiles[1]:,}"
+        if sizes.least == sizes.most:
+            spread = f"{sizes.least:,} each"
         yield f"size   {plural(stats.total, 'byte')}; {spread}"
     for name, counts in (("types", stats.types), ("tags", stats.tags)):
         if counts:
