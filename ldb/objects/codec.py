@@ -145,7 +145,7 @@ def annotation_payloads(raws: Sequence[bytes]) -> list[bytes | None]:
     from ldb.objects.brackets import opening  # numpy: only where there are many
 
     payloads: list[bytes | None] = []
-    for raw, nested in zip(raws, opening(raws), strict=True):
+    for raw, nested in zip(raws, opening(raws, MAX_DEPTH), strict=True):
         payload = None
         if nested <= MAX_DEPTH and len(raw) <= SMALL_TEXT:
             try:

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldb.errors import BadInput, LdbError
-from ldb.objects.codec import MAX_DEPTH, annotation_payload, decode, encode
+from ldb.objects.codec import (
+    MAX_DEPTH,
+    annotation_payload,
+    annotation_payloads,
+    decode,
+    encode,
+)
 from ldb.objects.model import MAX_PAYLOAD, BlobType, oid_of
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -161,3 +167,22 @@ def test_huge_texts() -> None:
 
 def test_memoryviews_are_read() -> None:
     assert annotation_payload(memoryview(b'{"a": 1}'), "test") == encode({"a": 1})
+
+
+SOME_TEXTS = [
+    b'{"a": 1}',
+    b"[" * 256 + b"]" * 256,
+    b"[" * 257 + b"]" * 257,
+    b"",
+    b"nonsense",
+    b"{}",
+]
+
+
+@given(st.lists(st.sampled_from([*SOME_TEXTS, b"\xef\xbb\xbf1", b'"[[[["', b"1e400", b"2e19"])))
+def test_many_texts_are_as_each_by_itself(raws: list[bytes]) -> None:
+    for raw, payload in zip(raws, annotation_payloads(raws), strict=True):
+        if payload is not None:
+            assert payload == annotation_payload(raw, "test")
+        elif raw.startswith((b"{", b'"', b"[" * 256 + b"]")):
+            raise AssertionError("left to be judged by itself, which is slow")
