@@ -155,12 +155,13 @@ def test_the_worked_example_of_the_format() -> None:
     tail = re.search(r"^    (4c 44 42 43[ 0-9a-f]*)$", page, re.MULTILINE)
     assert example
     assert tail
-    first, last = {"label": "cat", "box": [1, 2]}, {"label": "dog", "box": [3, 300]}
+    first, last = {"box": [1, 2], "label": "cat"}, {"box": [3, 300], "label": "dog"}
     data = encode_columns(from_values([first, {"label": "cat"}, last]))
     found = layout.unpack(lambda start, stop: data[start:stop], len(data), "file")
-    assert found == json.loads(example[1])
-    assert (data[848:854], data[1136:1139], data[1152]) == (b"catdog", b"\0\0\1", 5)
-    assert data[1168:1184] == struct.pack("<4i", 0, 2, 2, 4)
+    assert json.dumps(found) == json.dumps(json.loads(example[1]))
+    layout.check_rest(data, "file")
+    assert (data[848:854], data[1136], data[1192:1195]) == (b"catdog", 5, b"\0\0\1")
+    assert data[1152:1168] == struct.pack("<4i", 0, 2, 2, 4)
     written = bytes.fromhex(tail[1])
     at = data.index(layout.MAGIC)
     # How far zstd packs the directory is up to its version.
