@@ -19,7 +19,6 @@ from typing import Any
 
 from ldb.errors import LdbError, StoreFailed
 
-
 _COLLECT_AFTER = 100_000
 """Objects after which a child looks for cycles, where Python's own default is 700."""
 
