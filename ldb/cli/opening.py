@@ -8,7 +8,7 @@ where one is named and is not there, nothing is made and the error says how to m
 from __future__ import annotations
 
 import getpass
-import socket
+import platform
 from typing import TYPE_CHECKING
 
 import click
@@ -82,7 +82,7 @@ def _make_private(app: App) -> Instance:
 
 def author_of(app: App) -> str:
     """Who commits: `core.author`, or login name and host."""
-    return app.settings.get("core.author") or f"{_login_name()}@{socket.gethostname()}"
+    return app.settings.get("core.author") or f"{_login_name()}@{platform.node()}"
 
 
 def _login_name() -> str:

@@ -12,8 +12,7 @@ from ldb.cli.app import App
 from ldb.cli.output import Output, visible
 from ldb.cli.showing import joined, plural
 from ldb.formats.pairs import AUTO, NAMES
-from ldb.instantiate import InstantiateOptions, InstantiateReport
-from ldb.instantiate.options import Link
+from ldb.instantiate.options import InstantiateOptions, InstantiateReport, Link
 from ldb.porcelain.instantiate import is_strict
 
 F = TypeVar("F", bound=Callable[..., Any])

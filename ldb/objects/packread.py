@@ -23,7 +23,7 @@ from ldb.backends.base import Backend, Buffer, Range
 from ldb.errors import Corrupt
 from ldb.ids import Oid
 from ldb.objects import frames
-from ldb.objects.model import TYPE_OF_CODE
+from ldb.objects.model import TYPE_OF_CODE, BlobType
 from ldb.objects.packformat import (
     BLOCK,
     FANOUT,
@@ -218,10 +218,23 @@ class PackReader:
     @cached_property
     def firsts(self) -> NDArray[np.uint32]:
         """Ordinal of the first blob of each block; not checked, as `block` does that."""
+        return self._block_rows[:, FIRST_AT // 4].copy()
+
+    def runs(self, kind: BlobType) -> NDArray[np.int64]:
+        """First ordinal and number of blobs of each block of a type, shape (n, 2), checked."""
+        rows = self._block_rows
+        rows = rows[rows[:, FIRST_AT // 4 + 3] & 0xFF == kind.code]
+        runs: NDArray[np.int64] = rows[:, FIRST_AT // 4 : FIRST_AT // 4 + 2].astype("i8")
+        if bool((runs.sum(axis=1) > self.trailer.blobs).any()):
+            raise Corrupt(self.key, "block table: more blobs than the pack has")
+        return runs
+
+    @cached_property
+    def _block_rows(self) -> NDArray[np.uint32]:
         import numpy as np  # only for bulk work
 
-        directory = np.frombuffer(self._opened[1], "<u4", BLOCK.size // 4 * self.trailer.blocks)
-        return directory.reshape(-1, BLOCK.size // 4)[:, FIRST_AT // 4].copy()
+        words = BLOCK.size // 4
+        return np.frombuffer(self._opened[1], "<u4", words * self.trailer.blocks).reshape(-1, words)
 
     def check_slice(self, first_byte: int) -> None:
         """Raise `Corrupt` if the slice is damaged, so that it may hide blobs."""

@@ -19,10 +19,8 @@ class Ranks:
     """The blobs of one type of one pack, numbered from 0 in the order of the pack."""
 
     def __init__(self, pack: PackReader, kind: BlobType) -> None:
-        blocks = [(each.first, each.count) for each in pack.blocks() if each.type is kind]
-        table = np.array(blocks, np.int64).reshape(-1, 2)
-        self._firsts = table[:, 0]
-        self._counts = table[:, 1]
+        runs = pack.runs(kind)
+        self._firsts, self._counts = runs[:, 0], runs[:, 1]
         self._starts = np.cumsum(self._counts) - self._counts
         self.count = int(self._counts.sum())
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ldb.instantiate import InstantiateOptions, InstantiateReport
+from ldb.instantiate.options import InstantiateOptions, InstantiateReport
 from ldb.porcelain.draft import Changed, add
 from ldb.porcelain.instantiate import write
 from ldb.porcelain.place import Place

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ldb.errors import BadInput
 from ldb.formats.pairs import AUTO, STRICT, format_named
-from ldb.instantiate import InstantiateOptions, InstantiateReport
-from ldb.instantiate import instantiate as write_out
+from ldb.instantiate.options import InstantiateOptions, InstantiateReport
+from ldb.instantiate.run import instantiate as write_out
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import select
 from ldb.progress import SILENT, Progress

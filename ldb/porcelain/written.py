@@ -17,7 +17,9 @@ import numpy as np
 from ldb.catalog import as_keys
 from ldb.dataset import dataset_schema
 from ldb.errors import BadInput
-from ldb.instantiate import Entry, id_in_name, instantiated_files
+from ldb.instantiate.manifest import instantiated_files
+from ldb.instantiate.model import Entry
+from ldb.instantiate.naming import id_in_name
 from ldb.instantiate.target import MANIFEST
 from ldb.maps import lookup
 from ldb.porcelain.place import Place

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -70,7 +71,7 @@ def apply_filters(
     `traces` gets a line for each filter that ran: what was done, and how.
     """
     steps = [(spec, _STEPS[spec.kind](spec)) for spec in filters]
-    context = _Context(Asker(catalog, warnings.messages, progress), _lots(seed))
+    context = _Context(Asker(catalog, warnings.messages, progress), seed)
     for spec, step in steps:
         if not len(rows):
             break
@@ -83,16 +84,16 @@ def apply_filters(
     return rows
 
 
-def _lots(seed: int | None) -> np.random.PCG64:
-    """Random bits. A bit generator, because numpy keeps their streams from version to version
-    (NEP 19), and those of `Generator` not."""
-    return np.random.PCG64(None if seed is None else seed % 2**64)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass
 class _Context:
     asker: Asker
-    lots: np.random.PCG64
+    seed: int | None
+
+    @cached_property
+    def lots(self) -> np.random.PCG64:
+        """Random bits. A bit generator, because numpy keeps their streams from version to
+        version (NEP 19), and those of `Generator` not."""
+        return np.random.PCG64(None if self.seed is None else self.seed % 2**64)
 
 
 _Step = Callable[[_Context, Selected], Selected]

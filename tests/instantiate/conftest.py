@@ -15,7 +15,8 @@ from ldb.catalog import open_catalog
 from ldb.indexing.run import IndexOptions, index
 from ldb.indexing.targets import targets_of
 from ldb.instance import Instance
-from ldb.instantiate import InstantiateOptions, InstantiateReport, instantiate
+from ldb.instantiate.options import InstantiateOptions, InstantiateReport
+from ldb.instantiate.run import instantiate
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ldb.errors import Unsupported
-from ldb.instantiate import instantiated_files
+from ldb.instantiate.manifest import instantiated_files
 from ldb.instantiate.source import REFLINK_FROM, Fetcher, Stale, _clone
 from ldb.instantiate.target import Target
 from tests.instantiate.conftest import World, tree

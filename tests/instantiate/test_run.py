@@ -16,12 +16,10 @@ from ldb.backends.local import LocalBackend
 from ldb.catalog import as_keys, open_catalog
 from ldb.errors import BadInput, Conflict, Unsupported
 from ldb.instance import create
-from ldb.instantiate import (
-    InstantiateOptions,
-    id_in_name,
-    instantiate,
-    instantiated_files,
-)
+from ldb.instantiate.manifest import instantiated_files
+from ldb.instantiate.naming import id_in_name
+from ldb.instantiate.options import InstantiateOptions
+from ldb.instantiate.run import instantiate
 from ldb.instantiate.target import prepared
 from tests.instantiate.conftest import World, tree
 

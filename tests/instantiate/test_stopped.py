@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ldb.errors import StoreFailed
-from ldb.instantiate import instantiated_files
+from ldb.instantiate.manifest import instantiated_files
 from tests.instantiate.conftest import World
 
 COUNT = 400
@@ -25,7 +25,8 @@ import numpy as np
 from ldb.backends.local import LocalBackend
 from ldb.catalog import open_catalog
 from ldb.instance import open_instance
-from ldb.instantiate import InstantiateOptions, instantiate
+from ldb.instantiate.options import InstantiateOptions
+from ldb.instantiate.run import instantiate
 instance = open_instance(LocalBackend(sys.argv[1]))
 catalog = open_catalog(instance)
 rows = list(catalog.rows())
