@@ -86,7 +86,12 @@ class Asker:
         self.progress.advance(len(rows) - len(left))
         mask = tested.mask
         mask[left] = self._one_by_one(filter_, missing, rows, left)
-        self._tell_failures(filter_, option, rows, tested)
+
+        def again(row: Selected) -> None:
+            for positions, values in scan_annotations(self.catalog.instance, row.annotations):
+                filter_.matches_many(values, Names(row.ids, positions))
+
+        self._tell_failures(filter_, option, rows, tested, again)
         if not mask.any():
             self.messages += known_keys(self.catalog, rows).unknown(query.expression)
         return mask
@@ -126,15 +131,19 @@ class Asker:
             tested.mask[none] = holds
             tested.status[none] = Status.FAILED if failed else Status.OK
 
-    def _tell_failures(self, filter_: Filter, option: str, rows: Selected, tested: Tested) -> None:
+    def _tell_failures(
+        self,
+        filter_: Filter,
+        option: str,
+        rows: Selected,
+        tested: Tested,
+        again: Callable[[Selected], None],
+    ) -> None:
         """The one warning; the first row that failed column-wise is asked again for its words."""
         failed = np.flatnonzero(tested.status == Status.FAILED)
         if len(failed):
-            filter_.first_failure = None
-            others = filter_.failures
-            first = rows.take(failed[:1])
-            for positions, values in scan_annotations(self.catalog.instance, first.annotations):
-                filter_.matches_many(values, Names(first.ids, positions))
+            others, filter_.first_failure = filter_.failures, None
+            again(rows.take(failed[:1]))
             filter_.failures = others + len(failed)
         if line := failure_line(option, filter_):
             self.messages.append(line)
@@ -156,16 +165,13 @@ class Asker:
             return filter_.matches_many(views, Names(some.ids, positions))
 
         self.progress.start("--file", len(rows))
+
+        def again(row: Selected) -> None:
+            for positions, records in scan_records(self.catalog, row.ids):
+                by_row(row, positions, records)
+
         mask, tested = self._of_records(rows, test, by_row, program)
-        failed = np.flatnonzero(tested.status == Status.FAILED)
-        if len(failed):
-            others, filter_.first_failure = filter_.failures, None
-            first = rows.take(failed[:1])
-            for positions, records in scan_records(self.catalog, first.ids):
-                by_row(first, positions, records)
-            filter_.failures = others + len(failed)
-        if line := failure_line("--file", filter_):
-            self.messages.append(line)
+        self._tell_failures(filter_, "--file", rows, tested, again)
         return mask
 
     def records(
