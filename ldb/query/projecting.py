@@ -20,7 +20,7 @@ from ldb.query.scanning import Names, scan_annotations, scan_records
 from ldb.query.selected import Selected
 
 if TYPE_CHECKING:
-    from ldb.query.columnar.filter import ColumnProjector
+    from ldb.query.columnar.projector import ColumnProjector
 
 LACKING: Any = object()
 """Stands for the value of a query where a key is missing."""
@@ -77,8 +77,8 @@ class RowProjector:
 
     def _out_of(self, found: RowColumn, rows: Selected) -> list[Any]:
         if self._by_column is None:
-            from ldb.query.columnar.filter import ColumnProjector  # not for few rows
             from ldb.query.columnar.program import compile_columns
+            from ldb.query.columnar.projector import ColumnProjector  # not for few rows
 
             assert self._query is not None
             missing: Literal["skip", "null"] = "skip" if self.kind == "query" else "null"

@@ -9,17 +9,16 @@
     native.py    the functions that need no Python call per value
     program.py   `Query` → `Program`
     written.py   a part of a syntax tree as text again, for the plan
-    filter.py    program + row evaluator → filters and projectors
+    projector.py program + row evaluator → values, failures counted
 
 Truth is `ldb.query.rowwise`: what cannot be decided here says so. docs/design/003-queries.md.
 """
 
-from ldb.query.columnar.filter import ColumnFilter, ColumnProjector
 from ldb.query.columnar.outcome import Outcome, Status, Step, Tested
 from ldb.query.columnar.program import Program, compile_columns
+from ldb.query.columnar.projector import ColumnProjector
 
 __all__ = [
-    "ColumnFilter",
     "ColumnProjector",
     "Outcome",
     "Program",

@@ -1,4 +1,4 @@
-"""Filters and projectors over columns count and name what those over rows do."""
+"""Projectors over columns count and name what those over rows do."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ldb.columns.build import from_values
 from ldb.columns.model import Column
 from ldb.errors import BadInput
-from ldb.query import Filter, Projector, compile_query, parse
-from ldb.query.columnar import ColumnFilter, ColumnProjector, compile_columns
+from ldb.query import Projector, compile_query, parse
+from ldb.query.columnar import ColumnProjector, compile_columns
 from tests.query.columnar import cases
 
 Redo = Callable[[NDArray[np.intp]], list[Any]]
@@ -42,13 +42,13 @@ DOCUMENTS = [
 NAMES = ["zero", "one", "two", "three", "four", "five", "six"]
 
 
-def test_a_filter_counts_and_names_what_fails() -> None:
+def test_a_projector_counts_and_names_what_fails() -> None:
     query = compile_query(parse("abs(a) > `1`"), "skip")
-    found, rows = ColumnFilter(compile_columns(query, "skip")), Filter(query)
+    found, rows = ColumnProjector(compile_columns(query, "skip")), Projector(query)
     redo, asked = fetcher(DOCUMENTS)
-    mask = found.matches(from_values(DOCUMENTS), redo, NAMES)
-    assert mask.tolist() == rows.matches_many(DOCUMENTS, NAMES)
-    assert mask.tolist() == [False, False, False, True, True, False, False]
+    values = found.values(from_values(DOCUMENTS), redo, NAMES)
+    assert values == list(rows.values(DOCUMENTS, NAMES))
+    assert values == [False, None, None, True, True, None, None]
     assert found.failures == rows.failures == 3
     assert found.first_failure == rows.first_failure
     assert found.first_failure is not None
@@ -61,18 +61,18 @@ def test_a_filter_counts_and_names_what_fails() -> None:
 def test_the_first_failure_may_be_one_that_columns_do_not_hold() -> None:
     documents = [{"a": b"x"}, {"a": "x"}]
     query = compile_query(parse("abs(a)"), "null")
-    found, rows = ColumnFilter(compile_columns(query, "null")), Filter(query)
-    found.matches(from_values(documents), fetcher(documents)[0], ["p", "q"])
-    rows.matches_many(documents, ["p", "q"])
+    found, rows = ColumnProjector(compile_columns(query, "null")), Projector(query)
+    found.values(from_values(documents), fetcher(documents)[0], ["p", "q"])
+    list(rows.values(documents, ["p", "q"]))
     assert found.first_failure == rows.first_failure
     assert found.failures == 2
 
 
 def test_the_first_failure_of_all_columns_stays() -> None:
     query = compile_query(parse("abs(a)"), "null")
-    found = ColumnFilter(compile_columns(query, "null"))
+    found = ColumnProjector(compile_columns(query, "null"))
     for name in ("first", "second"):
-        found.matches(from_values([{"a": "x"}]), lambda _: [{"a": "x"}], [name])
+        found.values(from_values([{"a": "x"}]), lambda _: [{"a": "x"}], [name])
     assert found.first_failure is not None
     assert (found.first_failure.name, found.failures) == ("first", 2)
 
@@ -105,14 +105,10 @@ def test_tallies_agree_on_drawn_cases(first: int) -> None:
         names = [f"name {at}" for at in range(len(documents))]
         program, column = compile_columns(query, missing), from_values(documents)
         redo, _ = fetcher(documents)
-        filter_, rows = ColumnFilter(program), Filter(query)
-        expected = rows.matches_many(documents, names)
-        assert filter_.matches(column, redo, names).tolist() == expected, (seed, text)
-        assert filter_.first_failure == rows.first_failure, (seed, text)
-        assert (filter_.failures, filter_.skipped) == (rows.failures, rows.skipped)
         projector, each = ColumnProjector(program), Projector(query)
         got = projector.values(column, redo, names, "?", "-")
         got = got.values() if isinstance(got, Column) else got
         wanted = [*each.values(documents, names, "?", "-")]
         assert cases.exact(got) == cases.exact(wanted), (seed, text)
         assert projector.first_failure == each.first_failure
+        assert (projector.failures, projector.skipped) == (each.failures, each.skipped)

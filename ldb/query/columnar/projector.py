@@ -1,4 +1,4 @@
-"""Filters and projectors over columns, with the tally of `ldb.query.filters`.
+"""A projector over columns, with the tally of `ldb.query.filters`.
 
 What columns cannot decide goes to the query's own closures, on values that the caller
 fetches; so do the first document that fails, for its message, and the first that lacks a
@@ -13,32 +13,28 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.columns.model import Column, Mask
-from ldb.query.closures import Step
+from ldb.columns.model import Column
 from ldb.query.columnar.outcome import Status
 from ldb.query.columnar.program import Program
 from ldb.query.filters import Failure
-from ldb.query.rowwise import FAILURES, Query
+from ldb.query.rowwise import FAILURES
 from ldb.query.values import Value
 
 Redo = Callable[[NDArray[np.intp]], Sequence[Value]]
 """The decoded values at these positions of the column."""
 
 
-class _Tally:
+class ColumnProjector:
+    """What a query says of each document; `default` where it fails, `lacking` without a key."""
+
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.row = self._row(program.query)
+        self.row = program.query.run
         self.failures = 0
         self.first_failure: Failure | None = None
         self.lacking: dict[str, int] = {}
         """Keys that were missing. The sum is exact; of the documents of one column that columns
         decided, all count for the key that the first of them lacks."""
-
-    @staticmethod
-    def _row(query: Query) -> Step:
-        """What the row evaluator calls."""
-        return query.run
 
     @property
     def skipped(self) -> int:
@@ -99,33 +95,6 @@ class _Tally:
         if failed and self.first_failure is None:
             first = min(failed)
             self.first_failure = Failure(names[first], failed[first])
-
-
-class ColumnFilter(_Tally):
-    """Which documents a query lets through."""
-
-    @staticmethod
-    def _row(query: Query) -> Step:
-        return query.test
-
-    def matches(self, column: Column, redo: Redo, names: Sequence[Any]) -> Mask:
-        """Whether the query is true of each; `names` says whose they are."""
-        tested = self.program.test(column)
-        mask = tested.mask
-        if not tested.status.any():
-            return mask
-        failed = self._decided(tested.status, redo)
-        positions = np.flatnonzero(tested.status == Status.REDO)
-        if len(positions):
-            ends, others = self._again(positions, redo)
-            mask[positions] = [bool(value) for _, value in ends]
-            failed.update(others)
-        self._note(failed, names)
-        return mask
-
-
-class ColumnProjector(_Tally):
-    """What a query says of each document; `default` where it fails, `lacking` without a key."""
 
     def values(
         self,
