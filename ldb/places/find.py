@@ -14,6 +14,7 @@ from ldb.columns.model import spread
 from ldb.errors import Corrupt, NotFound
 from ldb.maps.leaves import Leaves
 from ldb.objects.bulk import locate
+from ldb.objects.model import BlobType
 from ldb.objects.packformat import pack_name
 from ldb.objects.packread import PackReader
 from ldb.objects.store import ObjectStore
@@ -30,7 +31,7 @@ def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
     """Places of the blobs that a field of a map names, a row each, in the order of its keys."""
     table = Table(FIELDS[field][1])
     numbers = np.full(leaves.size, UNKNOWN, np.uint32)
-    packs = store.all_packs()
+    packs = [pack for pack in store.all_packs() if _may_hold_maps(pack)]
     at = locate(packs, leaves.oids)
     for place in at.packs():
         wanted = np.flatnonzero(at.pack == place)
@@ -38,13 +39,20 @@ def places_of_map(store: ObjectStore, leaves: Leaves, field: str) -> Places:
         section = file.section(field) if file else None
         if file is not None and section is not None:
             hits = _rows_of(section, at.ordinal[wanted])
-            shift = _Shift(file, field, table, packs)
+            shift = _Shift(file, field, table, store.all_packs())
             _copy(leaves, wanted[hits >= 0], section, hits[hits >= 0], shift, numbers)
     unknown = np.flatnonzero(numbers == UNKNOWN)
     if len(unknown):
         rest = np.unique(np.searchsorted(leaves.starts, unknown, side="right") - 1)
         _search_leaves(store, leaves, rest, field, table, numbers)
     return Places(table, numbers)
+
+
+def _may_hold_maps(pack: PackReader) -> bool:
+    try:
+        return len(pack.runs(BlobType.MAP)) > 0
+    except (NotFound, Corrupt):  # whoever looks for a blob in it says what is wrong
+        return True
 
 
 def _file_of(store: ObjectStore, pack: PackReader, leaves: int) -> PlaceFile | None:
@@ -103,7 +111,10 @@ def _shift(table: Table, pack: PackReader | None, base: int, count: int) -> int:
     """How far the numbers of a pack move, from `base` in a file to their base in the table."""
     if pack is None:
         return _GONE
-    at = table.add(pack)
+    try:
+        at = table.add(pack)
+    except (NotFound, Corrupt):
+        return _GONE
     fits = table.bases[at + 1] - table.bases[at] == count
     return table.bases[at] - base if fits else _GONE
 

@@ -37,8 +37,8 @@ class Table:
         """The place of a pack in the table, where it is put if it is new."""
         at = self._at.get(pack.key)
         if at is None:
-            at = self._at[pack.key] = len(self.packs)
             ranks = Ranks(pack, self.kind)
+            at = self._at[pack.key] = len(self.packs)
             self.packs.append(pack)
             self._ranks.append(ranks)
             self.bases.append(self.bases[-1] + ranks.count)

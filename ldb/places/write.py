@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from ldb.errors import LdbError
+from ldb.errors import Corrupt, LdbError, NotFound
 from ldb.ids import NO_OID, Oid
 from ldb.maps.decode import unpack
 from ldb.objects.model import Blob, BlobType
@@ -46,7 +46,7 @@ def make_places(store: ObjectStore, pack: PackReader) -> bytes | None:
     gathered = gather(pack)
     if sum(each.rows for each in gathered.values()) < FEWEST_ROWS:
         return None
-    packs = store.all_packs()
+    packs = [each for each in store.all_packs() if _is_whole(each)]
     tables = {field: Table(kind) for field, (_, kind) in FIELDS.items()}
     for table in tables.values():
         for each in packs:  # all of them, so that both tables have one order
@@ -60,6 +60,15 @@ def make_places(store: ObjectStore, pack: PackReader) -> bytes | None:
         for each, annotations, records in zip(packs, *counts, strict=True)
     ]
     return encode_places(named, sections)
+
+
+def _is_whole(pack: PackReader) -> bool:
+    """Whether a pack can be counted: one that is damaged, or gone, must not be in the way."""
+    try:
+        pack.runs(BlobType.ANNOTATION)
+    except (NotFound, Corrupt):
+        return False
+    return True
 
 
 class Gathered:

@@ -49,14 +49,14 @@ class _Part:
 def test_blobs(files: ColumnFiles, places: Places, test: ColumnTest) -> Tested:
     """Ask `test` of the blob of each row; rows without a blob are `REDO` as well."""
     total = len(places.table)
-    mask = np.zeros(total + 1, np.bool_)
-    status: Statuses = np.full(total + 1, Status.REDO, np.uint8)
-    index = np.minimum(places.numbers, np.uint32(total))
+    # Twice the status, and one more where the test holds: one gather of rows brings both. The
+    # last stands for all that is in no pack: `take` clips the numbers of those to it.
+    verdicts: Statuses = np.full(total + 1, 2 * Status.REDO, np.uint8)
 
     @cache
     def rows() -> NDArray[np.intp]:
         found = np.zeros(total + 1, np.intp)
-        found[index] = np.arange(len(index))
+        found[np.minimum(places.numbers, total)] = np.arange(len(places))
         return found
 
     def run(part: _Part) -> None:
@@ -68,15 +68,16 @@ def test_blobs(files: ColumnFiles, places: Places, test: ColumnTest) -> Tested:
         if part.wanted is not None:
             column, where = column.take(part.wanted), part.first + part.wanted
         tested = test(column, lambda: rows()[where])
-        mask[where], status[where] = tested.mask, tested.status
+        verdicts[where] = 2 * tested.status + tested.mask
 
-    parts = _parts(places, index, total)
+    parts = _parts(places, total)
     if len(parts) > 1 and (os.cpu_count() or 1) > 1:
         _side_by_side(run, parts)
     else:
         for part in parts:
             run(part)
-    return Tested(mask[index], status[index])
+    found = verdicts.take(places.numbers, mode="clip")
+    return Tested((found & np.uint8(1)).view(np.bool_), found >> np.uint8(1))
 
 
 def _side_by_side(run: Callable[[_Part], None], parts: list[_Part]) -> None:
@@ -106,13 +107,11 @@ def _side_by_side(run: Callable[[_Part], None], parts: list[_Part]) -> None:
         raise errors[0]
 
 
-def _parts(places: Places, index: NDArray[np.uint32], total: int) -> list[_Part]:
-    sparse = len(index) * SPARSE < total
+def _parts(places: Places, total: int) -> list[_Part]:
+    packs = [each for each in places.by_pack() if each[1] < each[2]]
+    if len(places) * SPARSE >= total:
+        return [_Part(pack, first, stop, None) for pack, first, stop in packs]
     used = np.zeros(total + 1, np.bool_)
-    used[index] = True
-    parts = []
-    for pack, first, stop in places.by_pack():
-        here = used[first:stop]
-        if here.any():
-            parts.append(_Part(pack, first, stop, np.flatnonzero(here) if sparse else None))
-    return parts
+    used[np.minimum(places.numbers, total)] = True
+    wanted = [np.flatnonzero(used[first:stop]) for _, first, stop in packs]
+    return [_Part(*each, some) for each, some in zip(packs, wanted) if len(some)]

@@ -194,3 +194,23 @@ def test_who_misses_a_place_file_makes_it() -> None:
     made = [entry.key for entry in sample.store.backend.list() if entry.key.endswith(".places")]
     assert len(made) == 1
     assert np.array_equal(sample.oids("record"), sample.rows.fields[0])
+
+
+def test_a_damaged_pack_beside_is_not_in_the_way() -> None:
+    sample = Sample()
+    sample.make()
+    expected = sample.oids("annotation")
+    with sample.store.writer() as writer:
+        writer.add(BlobType.ANNOTATION, b"\x01")
+    odd = sample.store.packs()[-1]
+    assert len(odd) == 1
+    data = bytearray(sample.store.backend.read(odd.key))
+    data[-100] ^= 1  # in the directory: not even the number of its blobs is known
+    sample.store.backend.delete([odd.key])
+    sample.store.backend.create(odd.key, bytes(data))
+    store = ObjectStore(sample.store.backend)
+    leaves = Leaves(store, SCHEMA, sample.root)
+    places = places_of_map(store, leaves, "annotation")
+    assert int(places.known().sum()) == int(expected.any(axis=1).sum())
+    packs = [each for each in store.packs() if each.key != odd.key]
+    assert any(make_places(store, each) for each in packs)
