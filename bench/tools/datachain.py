@@ -93,7 +93,7 @@ class DataChain(Tool):
         return self._script("diff")
 
     def copy_out(self, turn: int) -> Work:
-        out = self.fresh("out")
+        out = self.target()
         steps = self._script("copy", self.data.files, out).steps
         return Work(steps, lambda _: count_pairs(out))
 

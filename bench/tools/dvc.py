@@ -122,7 +122,7 @@ class Dvc(Tool):
         return self._checkout("hardlink")
 
     def _checkout(self, link: str) -> Work:
-        out = self.fresh("out")
+        out = self.target()
         self.run("git", "clone", "--quiet", self.root, out)
         cache = self.root / ".dvc" / "cache"
         self.run(self.bin / "dvc", "config", "--local", "cache.dir", cache, cwd=out)

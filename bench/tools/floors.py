@@ -50,11 +50,11 @@ class Floor(Tool):
         return self._script(query.name)
 
     def copy_out(self, turn: int) -> Work:
-        out = self.fresh("out")
+        out = self.target()
         return Work([self.step("cp", "-r", self.data.files, out)], lambda _: count_pairs(out))
 
     def link_out(self, turn: int) -> Work:
-        out = self.fresh("out")
+        out = self.target()
         return Work([self.step("cp", "-rl", self.data.files, out)], lambda _: count_pairs(out))
 
 

@@ -99,6 +99,6 @@ class Git(Tool):
         return Work(steps, lambda text: text.count("\n"))
 
     def copy_out(self, turn: int) -> Work:
-        out = self.fresh("out")
+        out = self.target()
         steps = self._git("checkout-index", "--all", f"--prefix={out}/").steps
         return Work(steps, lambda _: count_pairs(out))

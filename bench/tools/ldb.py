@@ -186,7 +186,7 @@ class Ldb(Tool):
         return None if self.link_options is None else self._instantiate(self.link_options)
 
     def _instantiate(self, options: Sequence[str]) -> Work:
-        out = self.fresh("out")
+        out = self.target()
         source = f"ds:{self.dataset}"
         step = self.call("instantiate", source, "-t", out, *options, cwd=self.workspace)
         return Work([step], lambda _: count_pairs(out))
