@@ -4,7 +4,7 @@ Turns go round all tools before the next turn begins, each time starting with an
 so that a slow minute of the machine falls on all of them. Before each turn what others left to
 be written is written out, and where files are read they are read once, so that no tool pays for
 another or for an empty page cache. A tool whose first turn took longer
-than the patience is not asked again for that operation.
+than the patience is not asked again for that operation, unless that changes the data.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ def _run_operation(
         for tool in active[shift:] + active[:shift]:
             kept = turn >= warm_ups
             seconds = _take_turn(operation, data, tool, turn, results[tool.name], kept)
-            if seconds is None or (seconds > plan.patience and results[tool.name].turns):
+            tired = seconds is not None and seconds > plan.patience and results[tool.name].turns
+            # A tool that misses a change of the data would answer for the data before it.
+            if seconds is None or (tired and not operation.changes):
                 active = [other for other in active if other is not tool]
     return list(results.values())
 
