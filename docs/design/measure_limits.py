@@ -310,7 +310,9 @@ def measured(paths: Sequence[str]) -> dict[tuple[str, int], float]:
     """Median seconds of `ldb` by operation and size, from results of the bench."""
     walls: dict[tuple[str, int], float] = {}
     for path in paths:
-        for result in json.loads(Path(path).read_text())["results"]:
+        found = json.loads(Path(path).read_text())
+        # Where no file is read it is all the same whether there are any.
+        for result in [*found["results"], *found.get("without files", [])]:
             turns = [turn["wall"] for turn in result["turns"]]
             if result["tool"] == "ldb" and turns and not result["failure"]:
                 walls[result["operation"], result["size"]] = statistics.median(turns)
