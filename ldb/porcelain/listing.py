@@ -7,6 +7,7 @@ itself where those do not tell: objects with several annotations, and what lies 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Catalog, key_bytes
 from ldb.columns.model import Column
+from ldb.errors import Corrupt
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.porcelain.look import KEPT, pieces
 from ldb.query.asking import FEW
@@ -68,7 +70,14 @@ def list_rows(catalog: Catalog, rows: Selected) -> Iterator[Listing]:
     """All rows, in the order of the selection, many at a time."""
     files = ColumnFiles(keep=KEPT)
     for piece in pieces(rows):
-        yield _out_of_columns(catalog, piece, files) if len(piece) > FEW else _read(catalog, piece)
+        yield _told(catalog, piece, files)
+
+
+def _told(catalog: Catalog, rows: Selected, files: ColumnFiles) -> Listing:
+    if len(rows) > FEW:
+        with suppress(Corrupt):  # a damaged part of a column file: all records are read
+            return _out_of_columns(catalog, rows, files)
+    return _read(catalog, rows)
 
 
 def _out_of_columns(catalog: Catalog, rows: Selected, files: ColumnFiles) -> Listing:

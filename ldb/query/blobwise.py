@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldb.columns.model import Column
+from ldb.errors import Corrupt
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.objects.packread import PackReader
 from ldb.places.model import Places
@@ -67,7 +68,10 @@ def test_blobs(files: ColumnFiles, places: Places, test: ColumnTest) -> Tested:
         where: slice | NDArray[np.intp] = slice(part.first, part.stop)
         if part.wanted is not None:
             column, where = column.take(part.wanted), part.first + part.wanted
-        tested = test(column, lambda: rows()[where])
+        try:
+            tested = test(column, lambda: rows()[where])
+        except Corrupt:  # a damaged part of a column file: the blobs themselves are asked
+            return
         verdicts[where] = 2 * tested.status + tested.mask
 
     parts = _parts(places, total)

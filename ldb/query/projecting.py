@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Catalog, key_bytes, record_view
 from ldb.columns.model import Column
+from ldb.errors import Corrupt
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.query.asking import FEW
 from ldb.query.filters import Failure, Projector
@@ -58,14 +60,20 @@ class RowProjector:
         found: list[Any] = [None] * len(rows)
         left = np.arange(len(rows))
         if self._query is not None and len(rows) > FEW:
-            column = self._column(rows)
-            if column is not None:
-                for at, value in zip(column.rows.tolist(), self._out_of(column, rows)):
-                    found[at] = value
-                left = column.others(len(rows))
+            with suppress(Corrupt):  # a damaged part of a column file: all are read
+                left = self._from_columns(rows, found)
         if len(left):
             self._one_by_one(rows if len(left) == len(rows) else rows.take(left), left, found)
         return found
+
+    def _from_columns(self, rows: Selected, found: list[Any]) -> NDArray[np.intp]:
+        """Fill in what columns tell; the rows that are left."""
+        column = self._column(rows)
+        if column is None:
+            return np.arange(len(rows))
+        for at, value in zip(column.rows.tolist(), self._out_of(column, rows)):
+            found[at] = value
+        return column.others(len(rows))
 
     def _column(self, rows: Selected) -> RowColumn | None:
         if self.kind != "file":

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ldb.columns import layout
 from ldb.columns.build import from_values
-from ldb.columns.model import Column
+from ldb.columns.model import Column, OpaqueValue
 from ldb.columns.read import open_columns
 from ldb.columns.write import encode_columns
 from ldb.errors import Corrupt
@@ -254,5 +254,5 @@ def test_any_change_of_the_directory_is_refused_or_gives_values(data: Any) -> No
     try:
         column = opened(rebuilt(directory))
         assert len(column.values()) == column.size
-    except Corrupt:
+    except (Corrupt, OpaqueValue):  # opaque sends the reader to the blob
         pass
