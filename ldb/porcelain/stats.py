@@ -6,14 +6,16 @@ through pack by pack; what they do not hold is read row by row into the same cou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ldb.catalog import Catalog
 from ldb.columns.model import Column
+from ldb.errors import Corrupt
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.places.model import NO_BLOB
 from ldb.progress import SILENT, Progress
@@ -35,6 +37,8 @@ from ldb.query.scanning import (
     scan_records,
 )
 from ldb.query.selected import Selected
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +83,24 @@ class Balance:
     warnings: tuple[str, ...] = ()
 
 
+def _soundly(count: Callable[[bool], T]) -> T:
+    """What `count` counts with columns; without them where a part of one is damaged, for then
+    it is not known what was counted of it."""
+    try:
+        return count(True)
+    except Corrupt:
+        return count(False)
+
+
 def object_stats(catalog: Catalog, rows: Selected) -> ObjectStats:
     """Sizes, types and tags."""
+    return _soundly(lambda columns: _object_stats(catalog, rows, columns))
+
+
+def _object_stats(catalog: Catalog, rows: Selected, columns: bool) -> ObjectStats:
     counts = _RecordCounts()
     left = np.arange(len(rows))
-    if len(rows) > asking.FEW:
+    if columns and len(rows) > asking.FEW:
         packs = Packwise(record_places(catalog, rows).places)
         for part in packs.columns(ColumnFiles()):
             if not counts.add(part.column):
@@ -138,11 +155,17 @@ def annotation_stats(
     catalog: Catalog, rows: Selected, progress: Progress = SILENT
 ) -> AnnotationStats:
     """Every key of the annotations, and what it holds."""
+    return _soundly(lambda columns: _annotation_stats(catalog, rows, progress, columns))
+
+
+def _annotation_stats(
+    catalog: Catalog, rows: Selected, progress: Progress, columns: bool
+) -> AnnotationStats:
     counts = KeyCounts()
     progress.start("annotations", len(rows))
     places = rows.places(catalog.instance.objects)
     left = np.flatnonzero(places.numbers != NO_BLOB)
-    if len(rows) > asking.FEW:
+    if columns and len(rows) > asking.FEW:
         packs = Packwise(places)
         for part in packs.columns(ColumnFiles()):
             counts.add(_whole(packs, part))
@@ -168,7 +191,8 @@ def _whole(packs: Packwise, part: PackColumn) -> Column:
 
 def balance(catalog: Catalog, rows: Selected, text: str, progress: Progress = SILENT) -> Balance:
     """How often each value of the expression `text` is; `BadInput` where it is none."""
-    return _Balancing(catalog, rows, compile_query(parse(text, "--by"), "skip")).run(progress)
+    query = compile_query(parse(text, "--by"), "skip")
+    return _soundly(lambda columns: _Balancing(catalog, rows, query).run(progress, columns))
 
 
 class _Balancing:
@@ -184,12 +208,12 @@ class _Balancing:
         """Rows on which the expression failed column-wise."""
         self.first_failed: int | None = None
 
-    def run(self, progress: Progress) -> Balance:
+    def run(self, progress: Progress, columns: bool) -> Balance:
         rows = self.rows
         progress.start("--by", len(rows))
         places = rows.places(self.catalog.instance.objects)
         left = np.flatnonzero(places.numbers != NO_BLOB)
-        if len(rows) > asking.FEW:
+        if columns and len(rows) > asking.FEW:
             packs = Packwise(places)
             self._columns(packs, progress)
             left = packs.left()

@@ -13,6 +13,9 @@ from ldb.backends.memory import MemoryBackend
 from ldb.catalog import Catalog, open_catalog
 from ldb.indexing.run import IndexOptions, index
 from ldb.indexing.targets import targets_of
+from ldb.porcelain.listing import list_rows
+from ldb.porcelain.look import Evaluation, Show
+from ldb.porcelain.stats import annotation_stats, balance, object_stats
 from ldb.query.asking import FilterTrace
 from ldb.query.selected import MapRows, Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
@@ -31,14 +34,18 @@ def catalog(tmp_path: Path) -> Catalog:
     return open_catalog(instance)
 
 
-def ask(catalog: Catalog, kind: str, text: str) -> tuple[int, FilterTrace]:
-    """How many objects a filter lets through, and how it went."""
+def rows_of(catalog: Catalog) -> Selected:
     assert catalog.objects is not None
-    rows = Selected.of_map(
+    return Selected.of_map(
         MapRows(
             catalog.instance.objects, catalog.schema, catalog.objects.root, catalog.objects.count
         )
     )
+
+
+def ask(catalog: Catalog, kind: str, text: str) -> tuple[int, FilterTrace]:
+    """How many objects a filter lets through, and how it went."""
+    rows = rows_of(catalog)
     traces: list[FilterTrace] = []
     found = apply_filters(catalog, rows, [FilterSpec(kind, text)], None, Warnings(), traces=traces)
     return len(found), traces[0]
@@ -47,6 +54,18 @@ def ask(catalog: Catalog, kind: str, text: str) -> tuple[int, FilterTrace]:
 def column_files(catalog: Catalog, kind: str) -> list[str]:
     keys = [each.key for each in catalog.instance.backend.list("objects/pack/")]
     return [key for key in keys if key.endswith(f".{kind}.arrow")]
+
+
+def everything(catalog: Catalog) -> list[object]:
+    """What `list`, `eval` and `stats` say of all objects."""
+    rows = rows_of(catalog)
+    listed = [
+        (each.ids, each.versions, each.paths, each.sizes, each.types)
+        for each in list_rows(catalog, rows)
+    ]
+    shown = list(Evaluation(catalog, rows, [Show("query", "n"), Show("file", "fs.size")]))
+    counted = object_stats(catalog, rows), annotation_stats(catalog, rows)
+    return [listed, shown, counted, balance(catalog, rows, "n")]
 
 
 CASES = [("query", "n < `100`", "annotation"), ("file", "size == `1`", "record")]
@@ -94,9 +113,10 @@ def test_damaged_columns_are_not_believed(
         from ldb.columns.write import encode_columns
 
         data = bytearray(encode_columns(from_values([{"n": 1}] * 7)))
-    expected, _ = ask(catalog, kind, text)
+    expected, told = ask(catalog, kind, text)[0], everything(catalog)
     backend.delete([key])
     backend.create(key, bytes(data))
     count, trace = ask(catalog, kind, text)
     assert count == expected
     assert trace.by_row == COUNT
+    assert everything(catalog) == told
