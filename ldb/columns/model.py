@@ -42,6 +42,19 @@ class Kind(IntEnum):
     """There, but not held in columns: ask the blob."""
 
 
+JSON_TYPES: Mapping[Kind, str] = {
+    Kind.NULL: "null",
+    Kind.FALSE: "boolean",
+    Kind.TRUE: "boolean",
+    Kind.INT: "number",
+    Kind.FLOAT: "number",
+    Kind.TEXT: "string",
+    Kind.LIST: "array",
+    Kind.OBJECT: "object",
+}
+"""JSON's name of the type, for kinds that are values columns hold."""
+
+
 class OpaqueValue(Exception):
     """A value was asked for that columns do not hold."""
 

@@ -51,10 +51,6 @@ class Table:
         known = (ranks >= 0) & (ranks < LIMIT - self.bases[at])
         return np.where(known, ranks + self.bases[at], int(UNKNOWN)).astype(np.uint32)
 
-    def ordinals(self, at: int, ranks: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Ordinals in pack number `at` of blobs by their rank there."""
-        return self._ranks[at].ordinals()[ranks]
-
     def __len__(self) -> int:
         """Number of blobs in all packs."""
         return self.bases[-1]

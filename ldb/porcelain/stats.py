@@ -30,7 +30,6 @@ from ldb.query.recordview import is_usual
 from ldb.query.rowcolumns import record_places
 from ldb.query.rowwise import Query, compile_query
 from ldb.query.scanning import (
-    KnownKeys,
     Names,
     failure_line,
     scan_annotations,
@@ -262,11 +261,7 @@ class _Balancing:
         if line := failure_line("--by", tally):
             found.append(line)
         if len(self.rows) and not self.counts.rows:
-            some = self.rows.take(np.arange(min(len(self.rows), KnownKeys.ENOUGH)))
-            keys = KnownKeys()
-            for _, values in scan_annotations(self.catalog.instance, some.annotations):
-                keys.see(values)
-            found += keys.unknown(self.query.expression)
+            found += asking.known_keys(self.catalog, self.rows).unknown(self.query.expression)
         return found
 
     def _first_failure(self) -> Failure | None:

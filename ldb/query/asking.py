@@ -78,7 +78,7 @@ class Asker:
             tested = _undecided(len(rows))
             self.trace.why = "so few rows are read one by one"
         else:
-            program = _program(query, missing, "sorted")
+            program = program_of(query, missing, "sorted")
             places = rows.places(self.catalog.instance.objects)
             tested = self._test(places, lambda column, _: program.test(column), program)
             self._without_annotation(filter_, missing, places, tested)
@@ -151,7 +151,7 @@ class Asker:
     def file(self, query: Query, rows: Selected) -> Mask:
         """Which rows' records a `--file` query is true of."""
         filter_ = Filter(query)
-        program = _program(query, "null", "given") if len(rows) > FEW else None
+        program = program_of(query, "null", "given") if len(rows) > FEW else None
 
         def test(column: Column, of_blob: Rows) -> Tested:
             view = view_of(column, lambda: rows.ids[of_blob()])
@@ -230,7 +230,7 @@ class Asker:
         return tested
 
 
-def _program(query: Query, missing: Missing, order: Literal["sorted", "given"]) -> Program:
+def program_of(query: Query, missing: Missing, order: Literal["sorted", "given"]) -> Program:
     """`order` is that of an object's keys: annotations have them sorted, views of records not."""
     from ldb.query.columnar.program import compile_columns  # a dozen modules: not for few rows
 

@@ -16,23 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.columns.model import Column, Kind
+from ldb.columns.model import JSON_TYPES, Column, Kind
 from ldb.query.distinct import Numbers, NumberStats, Texts, TextStats, plain
 from ldb.query.values import type_name
 
 KEYS_KEPT = 10_000
 """Key paths that are told apart; of annotations with more of them some are left out."""
 
-_NAMES: Mapping[Kind, str] = {
-    Kind.NULL: "null",
-    Kind.FALSE: "boolean",
-    Kind.TRUE: "boolean",
-    Kind.INT: "number",
-    Kind.FLOAT: "number",
-    Kind.TEXT: "string",
-    Kind.LIST: "array",
-    Kind.OBJECT: "object",
-}
 _SIMPLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -161,7 +151,7 @@ class KeyCounts:
 
     def _stats(self, path: str, within: int) -> KeyStats:
         kinds: dict[str, int] = {}
-        for kind, name in _NAMES.items():
+        for kind, name in JSON_TYPES.items():
             if self._kinds[kind]:
                 kinds[name] = kinds.get(name, 0) + self._kinds[kind]
         ordered = dict(sorted(kinds.items(), key=lambda each: (-each[1], each[0])))

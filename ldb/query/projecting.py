@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import Catalog, key_bytes, record_view
+from ldb.catalog import Catalog, fill, key_bytes, record_view
 from ldb.columns.model import Column
 from ldb.errors import Corrupt
 from ldb.objects.columnfiles import ColumnFiles
-from ldb.query.asking import FEW
+from ldb.query.asking import FEW, program_of
 from ldb.query.filters import Failure, Projector
 from ldb.query.recordview import view_of
 from ldb.query.rowcolumns import RowColumn, record_places, row_column
@@ -85,21 +85,15 @@ class RowProjector:
 
     def _out_of(self, found: RowColumn, rows: Selected) -> list[Any]:
         if self._by_column is None:
-            from ldb.query.columnar.program import compile_columns
             from ldb.query.columnar.projector import ColumnProjector  # not for few rows
 
             assert self._query is not None
             missing: Literal["skip", "null"] = "skip" if self.kind == "query" else "null"
             order: Literal["sorted", "given"] = "given" if self.kind == "file" else "sorted"
-            program = compile_columns(self._query, missing, order=order)
-            self._by_column = ColumnProjector(program)
+            self._by_column = ColumnProjector(program_of(self._query, missing, order))
 
         def redo(positions: NDArray[np.intp]) -> list[Any]:
-            values: list[Any] = [None] * len(positions)
-            for places, some in self._read(rows.take(found.rows[positions])):
-                for at, value in zip(places.tolist(), some):
-                    values[at] = value
-            return values
+            return fill(self._read(rows.take(found.rows[positions])), len(positions))
 
         names = Names(rows.ids, found.rows)
         values = self._by_column.values(found.column, redo, names, lacking=LACKING)

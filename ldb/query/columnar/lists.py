@@ -76,6 +76,12 @@ def _which_lists(column: Column) -> Mask | None:
     return None if column.kind is Kind.LIST else column.are(Kind.LIST)
 
 
+def _source(source: Part, column: Column) -> tuple[Column, Problems]:
+    """What is projected, and the problems so far."""
+    found = source.value(column)
+    return found.column, first_of(found.problems, unknown(found.column))
+
+
 class Flatten(Part):
     """`[]` before its projection: one level of arrays opened."""
 
@@ -83,9 +89,7 @@ class Flatten(Part):
         self.source = source
 
     def value(self, column: Column) -> Found:
-        found = self.source.value(column)
-        base = found.column
-        problems = first_of(found.problems, unknown(base))
+        base, problems = _source(self.source, column)
         if Kind.LIST not in base.present:
             return Found(shapes.nulls(base.size), problems)
         items, offsets = base.items, base.offsets
@@ -115,9 +119,7 @@ class Project(Part):
         self.result = result
 
     def value(self, column: Column) -> Found:
-        found = self.source.value(column)
-        base = found.column
-        problems = first_of(found.problems, unknown(base))
+        base, problems = _source(self.source, column)
         if Kind.LIST not in base.present:
             return Found(shapes.nulls(base.size), problems)
         results = self.result.value(base.items) if self.result else Found(base.items)
@@ -143,9 +145,7 @@ class Select(Part):
         self.result = result
 
     def value(self, column: Column) -> Found:
-        found = self.source.value(column)
-        base = found.column
-        problems = first_of(found.problems, unknown(base))
+        base, problems = _source(self.source, column)
         if Kind.LIST not in base.present:
             return Found(shapes.nulls(base.size), problems)
         items, offsets = base.items, base.offsets
@@ -180,9 +180,7 @@ class ProjectValues(Part):
         self.result = result
 
     def value(self, column: Column) -> Found:
-        found = self.source.value(column)
-        base = found.column
-        problems = first_of(found.problems, unknown(base))
+        base, problems = _source(self.source, column)
         if Kind.OBJECT not in base.present:
             return Found(shapes.nulls(base.size), problems)
         of = None if base.kind is Kind.OBJECT else base.are(Kind.OBJECT)

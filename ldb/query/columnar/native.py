@@ -8,13 +8,14 @@ else to `Call`, which asks the row evaluator's closure.
 from __future__ import annotations
 
 import operator
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.columns.model import Column, Ints, Kind, Mask, Words
+from ldb.columns.model import JSON_TYPES, Column, Ints, Kind, Mask, Words
 from ldb.query.columnar import compare, lists, shapes
 from ldb.query.columnar.apply import Call
 from ldb.query.columnar.outcome import (
@@ -50,9 +51,9 @@ class Native(Call):
         found = self.native(columns, size) if columns else None
         return super().compute(columns, size, problems) if found is None else found
 
+    @abstractmethod
     def native(self, columns: Sequence[Column], size: int) -> Found | None:
         """The same if it can; `columns` are the arguments that are no literals."""
-        raise NotImplementedError
 
     def column(self, place: int, columns: Sequence[Column], size: int) -> Column:
         """The argument at `place`."""
@@ -90,23 +91,11 @@ def _characters(column: Column) -> Ints:
     return lengths
 
 
-_TYPES = {
-    Kind.NULL: "null",
-    Kind.FALSE: "boolean",
-    Kind.TRUE: "boolean",
-    Kind.INT: "number",
-    Kind.FLOAT: "number",
-    Kind.TEXT: "string",
-    Kind.LIST: "array",
-    Kind.OBJECT: "object",
-}
-
-
 class TypeName(Native):
     def native(self, columns: Sequence[Column], size: int) -> Found:
-        names = sorted(set(_TYPES.values()))
+        names = sorted(set(JSON_TYPES.values()))
         codes = np.zeros(len(Kind), np.int8)
-        for kind, name in _TYPES.items():
+        for kind, name in JSON_TYPES.items():
             codes[kind] = names.index(name)
         words = Words.of(names, distinct=True)
         found = Column(size, Kind.TEXT, codes=codes[columns[0].kinds], words=words)
@@ -304,9 +293,9 @@ class Reduction(Native):
         result = self.reduce(column)
         return result if result is None else Found(result, unless(column, Kind.LIST))
 
+    @abstractmethod
     def reduce(self, column: Column) -> Column | None:
         """The results for all lists."""
-        raise NotImplementedError
 
 
 def _sums(column: Column) -> Ints | None:
