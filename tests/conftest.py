@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from ldb.instance import Instance
 
+pytest_plugins = ["tests.clouds.fixtures"]
+
 # A shared, busy machine makes single examples slow without anything being wrong.
 settings.register_profile("ldb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ldb")
