@@ -45,6 +45,10 @@ class SeenPath:
     mode: int = 0
     uid: int = 0
     gid: int = 0
+    token: str = ""
+    """In an object store: the ETag or generation of the content that was seen here."""
+    version: str = ""
+    """Version id by which these bytes can be had later; empty where the store keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +76,27 @@ def encode_record(record: Record) -> bytes:
         annotations=[bytes(oid) for oid in record.annotations],
         first_indexed=record.first_indexed,
         last_indexed=record.last_indexed,
-        paths=[
-            {
-                "gid": seen.gid,
-                "mode": seen.mode,
-                "mtime": seen.mtime,
-                "path": seen.path,
-                "uid": seen.uid,
-            }
-            for seen in record.paths
-        ],
+        paths=[seen_value(seen) for seen in record.paths],
         size=record.size,
         tags=list(record.tags),
         type=record.type,
     )
+
+
+def seen_value(seen: SeenPath) -> dict[str, Any]:
+    """A path as records hold it, keys sorted; only object stores give a token or version."""
+    value: dict[str, Any] = {
+        "gid": seen.gid,
+        "mode": seen.mode,
+        "mtime": seen.mtime,
+        "path": seen.path,
+    }
+    if seen.token:
+        value["token"] = seen.token
+    value["uid"] = seen.uid
+    if seen.version:
+        value["version"] = seen.version
+    return value
 
 
 def record_payload(
@@ -140,7 +151,15 @@ def decode_record(payload: bytes) -> Record:
             size=value["size"],
             type=value["type"],
             paths=tuple(
-                SeenPath(each["path"], each["mtime"], each["mode"], each["uid"], each["gid"])
+                SeenPath(
+                    each["path"],
+                    each["mtime"],
+                    each["mode"],
+                    each["uid"],
+                    each["gid"],
+                    each.get("token", ""),
+                    each.get("version", ""),
+                )
                 for each in value["paths"]
             ),
             annotations=tuple(Oid(raw) for raw in value["annotations"]),

@@ -24,12 +24,17 @@ CHUNK = 512 * 1024
 MAX_SHOWN = 5
 
 
-class _SeenPath(TypedDict):
+class _SeenAnywhere(TypedDict):
     gid: int
     mode: int
     mtime: int
     path: str
     uid: int
+
+
+class _SeenPath(_SeenAnywhere, total=False):
+    token: str
+    version: str
 
 
 class _Record(TypedDict):

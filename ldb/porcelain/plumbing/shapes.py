@@ -36,7 +36,15 @@ class Plain:
     """Any value without byte strings."""
 
 
-Shape = Union[type, "list[Any]", "dict[str, Any]", MapOf, Optional, Plain]
+@dataclass(frozen=True)
+class Partial:
+    """A map with these names, of which some may be left out."""
+
+    names: dict[str, Any]
+    left_out: frozenset[str]
+
+
+Shape = Union[type, "list[Any]", "dict[str, Any]", MapOf, Optional, Plain, Partial]
 
 OID = Oid
 ROOT = {"count": int, "root": OID}
@@ -48,7 +56,18 @@ OPERATION = {
     "sources": [{"commit": Optional(OID), "spec": str}],
     "time": int,
 }
-SEEN_PATH = {"gid": int, "mode": int, "mtime": int, "path": str, "uid": int}
+SEEN_PATH = Partial(
+    {
+        "gid": int,
+        "mode": int,
+        "mtime": int,
+        "path": str,
+        "token": str,
+        "uid": int,
+        "version": str,
+    },
+    frozenset({"token", "version"}),
+)
 
 SHAPES: dict[BlobType, Shape] = {
     BlobType.ANNOTATION: Plain(),
@@ -119,6 +138,10 @@ def _fit(value: Any, shape: Shape, where: object, at: str, *, text: bool) -> Any
     if isinstance(shape, MapOf):
         names = dict.fromkeys(_expect(value, dict, where, at), shape.shape)
         return {k: _fit(value[k], s, where, f"{at}.{k}", text=text) for k, s in names.items()}
+    if isinstance(shape, Partial):
+        there = _expect(value, dict, where, at)
+        left = shape.left_out - there.keys()
+        shape = {name: each for name, each in shape.names.items() if name not in left}
     if isinstance(shape, list):
         items = enumerate(_expect(value, list, where, at))
         return [_fit(each, shape[0], where, f"{at}[{n}]", text=text) for n, each in items]
