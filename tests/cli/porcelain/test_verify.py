@@ -1,0 +1,140 @@
+"""`ldb verify` of local files."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.porcelain.conftest import ALL, Pets
+
+
+@pytest.fixture
+def pets(own_pets: Pets) -> Pets:
+    """These tests change files."""
+    return own_pets
+
+
+def states(pets: Pets, *args: str) -> dict[str, str]:
+    """State of each path, by the pet's name."""
+    lines = [json.loads(line) for line in pets("verify", "--json", *args).out.splitlines()]
+    return {Path(line["path"]).stem: line["state"] for line in lines}
+
+
+def tom(pets: Pets) -> Path:
+    return pets.data / "cats/tom.jpg"
+
+
+def rot(path: Path) -> None:
+    """Other bytes; size and time of change as they were."""
+    was = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_all_is_well(pets: Pets, quick: list[str]) -> None:
+    done = pets.ok("verify", *quick)
+    assert done.out == ""
+    assert "verified 6 paths of 6 data objects, 6 ok" in done.err
+    assert states(pets, *quick) == dict.fromkeys(ALL, "ok")
+
+
+def test_rot_is_found_by_reading(pets: Pets) -> None:
+    rot(tom(pets))
+    pets.ok("verify", "--quick")
+    done = pets("verify")
+    assert done.code == 5
+    [line] = done.out.splitlines()
+    assert line.startswith(f"changed     {tom(pets)}: its hash is ")
+    assert "1 data object without a good path" in done.err
+
+
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_edited_and_missing(pets: Pets, quick: list[str]) -> None:
+    tom(pets).unlink()
+    assert pets("verify", *quick).code == 3
+    (pets.data / "dogs/rex.jpg").write_text("another size")
+    done = pets("verify", *quick)
+    assert done.code == 5
+    assert "4 ok, 1 changed, 1 missing" in done.err
+    found = states(pets, *quick)
+    assert found == {**dict.fromkeys(ALL, "ok"), "tom": "missing", "rex": "changed"}
+
+
+def test_touched_is_a_change_to_a_quick_look_only(pets: Pets) -> None:
+    os.utime(tom(pets), (1, 1))
+    assert pets("verify", "--quick").code == 5
+    pets.ok("verify")
+
+
+def test_what_cannot_be_read(pets: Pets) -> None:
+    tom(pets).unlink()
+    tom(pets).mkdir()
+    done = pets("verify")
+    assert done.code == 1
+    assert done.out == f"unreadable  {tom(pets)}: is not a regular file any more\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_right_to_read(pets: Pets) -> None:
+    tom(pets).chmod(0)
+    done = pets("verify")
+    assert done.code == 1
+    assert "Permission denied" in done.out
+
+
+def test_an_object_with_another_path_is_not_lost(pets: Pets) -> None:
+    copy = pets.data / "cats/copy.jpg"
+    copy.write_bytes(tom(pets).read_bytes())
+    pets.ok("index", str(pets.data))
+    tom(pets).unlink()
+    done = pets("verify")
+    assert done.code == 3
+    assert "without a good path" not in done.err
+    assert "6 ok, 1 missing" in done.err
+
+
+def test_sources_and_filters(cats: Pets, pets: Pets) -> None:
+    assert set(states(pets)) == {"tom", "kit"}, "the draft, in a workspace"
+    assert set(states(pets, "ds:root")) == ALL
+    assert set(states(pets, "ds:root", "--query", "class == 'dog'")) == {"rex", "pup"}
+    assert set(states(pets, str(pets.data / "birds"))) == {"ara", "owl"}
+    assert pets("verify", "ds:nothing").code == 3
+
+
+def test_verbose_tells_of_all(pets: Pets) -> None:
+    lines = pets.ok("verify", "-v").out.splitlines()
+    assert len(lines) == 6
+    assert all(line.startswith("ok ") for line in lines)
+
+
+def test_many_in_worker_processes(pets: Pets) -> None:
+    many = pets.data / "many"
+    many.mkdir()
+    for number in range(600):
+        (many / f"{number}.txt").write_text(f"no. {number}")
+    pets.ok("index", str(pets.data))
+    for number in range(0, 600, 100):
+        rot(many / f"{number + 99}.txt")
+    done = pets("verify")
+    assert done.code == 5
+    assert len(done.out.splitlines()) == 6
+    assert len(states(pets)) == 606
+
+
+def test_nothing_is_written(pets: Pets, tmp_path: Path) -> None:
+    def look(folder: Path) -> dict[str, Any]:
+        return {
+            str(path): (found.st_mtime_ns, found.st_size)
+            for path in folder.rglob("*")
+            if stat.S_ISREG((found := path.stat()).st_mode)
+        }
+
+    before = look(tmp_path)
+    pets("verify")
+    assert look(tmp_path) == before
