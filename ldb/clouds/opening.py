@@ -8,13 +8,23 @@ options that the caller took out of the user's own settings; never from an insta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import atexit
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from ldb.clouds.base import Client
+from ldb.clouds.client import CloudClient
+from ldb.clouds.options import Options, options_for, read_options
+from ldb.clouds.patience import Patience
+from ldb.clouds.wire import Wire
 from ldb.errors import BadInput, Unsupported
 
 SCHEMES = ("s3", "gs", "az", "http", "https")
+_EXTRAS = {"s3": ("s3fs", "s3")}
+_clients: dict[tuple[str, Options], Client] = {}
+_process = os.getpid()
 
 
 def split_url(url: str) -> tuple[str, str, str]:
@@ -29,11 +39,43 @@ def split_url(url: str) -> tuple[str, str, str]:
 def open_client(url: str, options: Mapping[str, Any] | None = None) -> Client:
     """The client of the bucket that `url` is in; nothing is asked of the store yet.
 
-    `options`: see docs/design/010-clouds.md; unknown ones raise `BadInput`. Raises
-    `Unsupported` for another scheme, or where the library is not installed (saying which
-    extra brings it).
+    `options`: names of `options.py`; without any, those that are configured for `url`. One client
+    serves all that ask for the same bucket with the same options. Raises `BadInput` on an option
+    that is unknown, `Unsupported` for another scheme, or where the library is not installed
+    (saying which extra brings it).
     """
-    scheme, _, _ = split_url(url)
+    scheme, bucket, _ = split_url(url)
     if scheme not in SCHEMES:
         raise Unsupported(f"{scheme}://", f"known are {', '.join(SCHEMES)}")
-    raise Unsupported(f"{scheme}://", "install the extra that brings it")
+    chosen = read_options(options_for(url) if options is None else options, scheme, url)
+    where = f"{scheme}://{bucket}"
+    if (where, chosen) not in _clients:
+        patience = Patience(
+            1 + (7 if chosen.retries is None else chosen.retries),
+            60.0 if chosen.patience is None else chosen.patience,
+        )
+        client = CloudClient(where, _wire_maker(scheme, bucket, chosen), patience)
+        return _clients.setdefault((where, chosen), client)
+    return _clients[where, chosen]
+
+
+def _wire_maker(scheme: str, bucket: str, options: Options) -> Callable[[], Wire]:
+    """What makes a wire for this bucket; loads no library yet."""
+    library, extra = _EXTRAS.get(scheme, ("", ""))
+    if not library or find_spec(library) is None:
+        raise Unsupported(f"{scheme}:// without {library}", f"pip install 'ldb[{extra}]'")
+
+    def make() -> Wire:
+        from ldb.clouds.s3 import S3Wire
+
+        return S3Wire(bucket, options)
+
+    return make
+
+
+@atexit.register
+def _close_all() -> None:
+    """A connection that is open when Python ends makes the libraries complain to the user."""
+    if os.getpid() == _process:
+        for client in _clients.values():
+            client.close()

@@ -1,0 +1,123 @@
+"""What can be told about how a bucket is reached: one table for all stores and libraries.
+
+Names are those that users of s3fs, gcsfs and adlfs know. Where an option is not given, the
+process's environment counts, as each library reads it. Secret ones never enter an instance.
+`configure` holds a process's table of URL prefixes; the command line fills it from the user's
+own settings, sections `storage.<url>`. docs/design/010-clouds.md
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from ldb.errors import BadInput
+
+S3, GS, AZ, HTTP = ("s3",), ("gs",), ("az",), ("http", "https")
+EVERY = (*S3, *GS, *AZ, *HTTP)
+
+
+def _option(what: str, schemes: tuple[str, ...], secret: bool = False) -> Any:
+    about = {"what": what, "schemes": schemes, "secret": secret}
+    return field(default=None, repr=not secret, metadata=about)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of one client; None where nothing is said."""
+
+    library: str | None = _option("fsspec or obstore; default: obstore if installed", EVERY)
+    endpoint_url: str | None = _option("server of a store that is not its maker's own", S3 + GS)
+    allow_http: bool | None = _option("whether the server may be reached without TLS", EVERY)
+    anon: bool | None = _option("read public data without credentials", S3 + GS + AZ)
+    requester_pays: bool | None = _option("accept that requests are billed to you", S3 + GS)
+    timeout: float | None = _option("seconds without an answer before trying again (20)", EVERY)
+    retries: int | None = _option("tries after the first one (7)", EVERY)
+    patience: float | None = _option("seconds for all tries of a request (60)", EVERY)
+    region: str | None = _option("region of the bucket", S3)
+    profile: str | None = _option("profile of the AWS configuration", S3)
+    key: str | None = _option("access key id", S3, secret=True)
+    secret: str | None = _option("secret access key", S3, secret=True)
+    token: str | None = _option("session token; for gs a credentials file", S3 + GS, secret=True)
+    project: str | None = _option("Google Cloud project", GS)
+    account_name: str | None = _option("storage account", AZ)
+    account_key: str | None = _option("key of the account", AZ, secret=True)
+    sas_token: str | None = _option("shared access signature", AZ, secret=True)
+    connection_string: str | None = _option("all about an account in one", AZ, secret=True)
+
+
+_FIELDS = {each.name: each for each in dataclasses.fields(Options)}
+NAMES = tuple(_FIELDS)
+SECRET = frozenset(name for name, each in _FIELDS.items() if each.metadata["secret"])
+"""Options that are never stored in an instance."""
+_TRUE = ("1", "on", "true", "yes")
+_FALSE = ("0", "off", "false", "no")
+_configured: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
+
+def read_options(given: Mapping[str, Any], scheme: str, where: str = "") -> Options:
+    """Options out of names and values, which may be text as settings files hold it.
+
+    Raises `BadInput` on a name that is unknown or of another store, and on a value that is none.
+    """
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        place = f"{name} of {where or scheme + '://'}"
+        if name not in _FIELDS or scheme not in _FIELDS[name].metadata["schemes"]:
+            known = [n for n, each in _FIELDS.items() if scheme in each.metadata["schemes"]]
+            raise BadInput(place, "no such option", f"known are {', '.join(known)}")
+        values[name] = _value(place, str(_FIELDS[name].type), value)
+    if values.get("library") not in (None, "fsspec", "obstore"):
+        raise BadInput(f"library of {where}", "is neither fsspec nor obstore")
+    return Options(**values)
+
+
+def describe() -> Mapping[str, str]:
+    """What each option means, for help and pages."""
+    return {name: str(each.metadata["what"]) for name, each in _FIELDS.items()}
+
+
+def configure(table: Mapping[str, Mapping[str, Any]]) -> None:
+    """From now on, these options count for URLs that begin so, unless a call has its own."""
+    global _configured
+    _configured = MappingProxyType({_key(url): dict(options) for url, options in table.items()})
+
+
+def options_for(url: str) -> Mapping[str, Any]:
+    """The configured options for `url`; of prefixes that fit, the longest one's value counts."""
+    found: dict[str, Any] = {}
+    for prefix in sorted(_configured, key=len):
+        if url == prefix or url.startswith(prefix if prefix.endswith("/") else f"{prefix}/"):
+            found.update(_configured[prefix])
+    return found
+
+
+def from_environment(name: str) -> str | None:
+    """A variable that one library reads and the other does not, so that both know the same."""
+    return os.environ.get(name) or None  # noqa: TID251  (where credentials come from)
+
+
+def _key(url: str) -> str:
+    return url if url.endswith("://") else url.rstrip("/")
+
+
+def _value(place: str, kind: str, value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    text = str(value).strip()
+    try:
+        if kind.startswith("float"):
+            return float(text)
+        if kind.startswith("int"):
+            return int(text)
+    except ValueError:
+        raise BadInput(place, f"{text!r} is not a number") from None
+    if not kind.startswith("bool"):
+        return text
+    if text.lower() not in _TRUE + _FALSE:
+        raise BadInput(place, f"{text!r} is neither true nor false")
+    return text.lower() in _TRUE
