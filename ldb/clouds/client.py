@@ -91,6 +91,8 @@ class CloudClient:
         except Failed as failed:
             if failed.failure.kind is Kind.RANGE:
                 return Got(b"", wanted.token)
+            if failed.failure.kind is Kind.CONDITION:
+                await self._head(wanted.key)  # Azure says so of one that is gone as well
             raise self._meaning(failed, wanted.key) from None
 
     async def _head(self, key: str) -> Stat:
@@ -183,10 +185,9 @@ class CloudClient:
             return
         if wire.by_folder:
             page = in_order(page)
-        following = ""
         while True:
             stats = page.stats
-            if following == "" and after:
+            if after and last == after:  # a store may begin with it, or at the prefix
                 stats = [stat for stat in stats if stat.key > after]
             keys = [last, *(stat.key for stat in stats)]
             if keys != sorted(keys):
@@ -195,10 +196,9 @@ class CloudClient:
             if stats:
                 last = keys[-1]
                 yield Page(stats)
-            following = page.following
-            if not following:
+            if not page.following:
                 return
-            page = await self._page(Ask(prefix, after, size, following=following))
+            page = await self._page(Ask(prefix, after, size, following=page.following))
 
     async def _page(self, ask: Ask) -> Page:
         wire = await self._wire()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,7 +23,7 @@ from ldb.clouds.wire import Wire
 from ldb.errors import BadInput, Unsupported
 
 SCHEMES = ("s3", "gs", "az", "http", "https")
-_EXTRAS = {"s3": ("s3fs", "s3")}
+_EXTRAS = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs"), "az": ("adlfs", "azure")}
 _clients: dict[tuple[str, Options], Client] = {}
 _process = os.getpid()
 
@@ -64,13 +65,28 @@ def _wire_maker(scheme: str, bucket: str, options: Options) -> Callable[[], Wire
     library, extra = _EXTRAS.get(scheme, ("", ""))
     if not library or find_spec(library) is None:
         raise Unsupported(f"{scheme}:// without {library}", f"pip install 'ldb[{extra}]'")
+    return partial(_WIRES[scheme], bucket, options)
 
-    def make() -> Wire:
-        from ldb.clouds.s3 import S3Wire
 
-        return S3Wire(bucket, options)
+def _s3(bucket: str, options: Options) -> Wire:
+    from ldb.clouds.s3 import S3Wire
 
-    return make
+    return S3Wire(bucket, options)
+
+
+def _google(bucket: str, options: Options) -> Wire:
+    from ldb.clouds.gs import GoogleWire
+
+    return GoogleWire(bucket, options)
+
+
+def _azure(bucket: str, options: Options) -> Wire:
+    from ldb.clouds.az import AzureWire
+
+    return AzureWire(bucket, options)
+
+
+_WIRES = {"s3": _s3, "gs": _google, "az": _azure}
 
 
 @atexit.register

@@ -1,0 +1,184 @@
+"""Azure Blob Storage: adlfs finds credentials, requests go to Azure's own client that it makes.
+
+adlfs' calls would look into the listings they keep, and wait up to a minute and a half for a
+server that is not there. docs/design/010-clouds.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ldb.clouds.base import Get, Stat
+from ldb.clouds.options import Options
+from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, from_status, nanoseconds
+
+MIB = 1 << 20
+DELETES_AT_ONCE = 16
+_TAKEN = ("BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet")
+_NO_BUCKET = ("ContainerNotFound", "ResourceNotFound", "ContainerBeingDeleted")
+
+
+class AzureWire:
+    """A container by adlfs."""
+
+    part_size = 0  # Azure's client cuts large values into blocks by itself
+    by_folder = False
+
+    def __init__(self, bucket: str, options: Options) -> None:
+        timeout = options.timeout or 20.0
+        self._bucket, self._options = bucket, options
+        self._once: dict[str, Any] = {
+            "retry_total": 0,  # we try again, and know then what became of a create
+            "connection_timeout": min(timeout, 10.0),
+            "read_timeout": timeout,
+        }
+
+    async def open(self) -> None:
+        self._fs = await asyncio.to_thread(self._file_system)
+        self._container = self._fs.service_client.get_container_client(self._bucket)
+
+    def _file_system(self) -> Any:
+        from adlfs import AzureBlobFileSystem
+
+        options = self._options
+        return AzureBlobFileSystem(
+            account_name=options.account_name,
+            account_key=options.account_key,
+            connection_string=options.connection_string,
+            sas_token=options.sas_token,
+            anon=options.anon,
+            skip_instance_cache=True,
+            use_listings_cache=False,
+        )
+
+    async def close(self) -> None:
+        await self._fs.service_client.close()
+
+    # -- reading -----------------------------------------------------------------------
+
+    async def get(self, wanted: Get) -> Got:
+        asked: dict[str, Any] = {"offset": wanted.start}
+        if wanted.stop is not None:
+            asked["length"] = wanted.stop - wanted.start
+        elif not wanted.start:
+            asked = {}
+        if wanted.version:
+            asked["version_id"] = wanted.version
+        elif wanted.token:
+            asked |= _only(wanted.token)
+        answer = await self._container.download_blob(
+            wanted.key, max_concurrency=4, **asked, **self._once
+        )
+        data: bytes = await answer.readall()
+        token = (answer.properties.etag or "").strip('"')
+        if len(data) != answer.size:
+            raise ConnectionError(f"{len(data)} bytes came of {answer.size}")
+        size = str(answer.properties.content_range or "").rpartition("/")[2]
+        return Got(data, token, int(size) if size.isdigit() else answer.properties.size)
+
+    async def head(self, key: str) -> Stat:
+        blob = self._container.get_blob_client(key)
+        return _stat(await blob.get_blob_properties(**self._once))
+
+    async def page(self, ask: Ask) -> Page:
+        listing = self._container.walk_blobs if ask.folded else self._container.list_blobs
+        more = {"start_from": ask.after} if ask.after and not ask.folded else {}
+        pages = listing(
+            name_starts_with=ask.prefix or None,
+            results_per_page=ask.limit,
+            **more,
+            **self._once,
+        ).by_page(ask.following or None)
+        stats: list[Stat] = []
+        folders: list[str] = []
+        async for page in pages:
+            async for item in page:
+                if ask.folded and item.get("prefix") is not None and item.get("etag") is None:
+                    folders.append(item["prefix"])
+                else:
+                    stats.append(_stat(item))
+            break
+        stats.sort(key=lambda stat: stat.key)
+        return Page(stats, folders, pages.continuation_token or "")
+
+    # -- writing -----------------------------------------------------------------------
+
+    async def create(self, key: str, data: bytes) -> None:
+        blob = self._container.get_blob_client(key)
+        await blob.upload_blob(data, overwrite=False, **self._once)
+
+    async def put(self, key: str, data: bytes | memoryview) -> Stat:
+        # Blocks are sent again one by one; overwriting twice with the same does no harm.
+        more = {**self._once, "retry_total": 3, "max_concurrency": 4}
+        blob = self._container.get_blob_client(key)
+        answer = await blob.upload_blob(bytes(data), overwrite=True, **more)
+        modified = answer.get("last_modified")
+        token = str(answer.get("etag", "")).strip('"')
+        return Stat(key, len(data), nanoseconds(modified) if modified else 0, token)
+
+    async def put_parts(self, key: str, parts: Sequence[memoryview], tried: Try) -> Stat:
+        return await tried(lambda: self.put(key, b"".join(parts)))
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        permits = asyncio.Semaphore(DELETES_AT_ONCE)
+
+        async def delete(key: str) -> None:
+            async with permits:
+                try:
+                    await self._container.delete_blob(key, **self._once)
+                except ResourceNotFoundError:
+                    pass
+
+        await asyncio.gather(*(delete(key) for key in keys))
+
+    # -- errors ------------------------------------------------------------------------
+
+    def explain(self, error: BaseException) -> Failure | None:
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        if isinstance(error, HttpResponseError) and error.status_code:
+            return _meaning(error)
+        if isinstance(error, ValueError) and "connect" in str(error):
+            return Failure(Kind.REFUSED, str(error), hint="set account_name or connection_string")
+        if isinstance(error, (AzureError, OSError, asyncio.TimeoutError)):
+            inner = type(getattr(error, "inner_exception", None)).__name__
+            refused = "Connector" in inner or "DNS" in inner
+            return Failure(Kind.BUSY if refused else Kind.PASSING, str(error))
+        return None
+
+
+def _only(token: str) -> dict[str, Any]:
+    from azure.core import MatchConditions
+
+    return {"etag": f'"{token}"', "match_condition": MatchConditions.IfNotModified}
+
+
+def _meaning(error: Any) -> Failure:
+    headers = dict(error.response.headers) if error.response is not None else {}
+    code = getattr(error, "error_code", None)
+    code = str(getattr(code, "value", code) or headers.get("x-ms-error-code", ""))
+    why = str(getattr(error, "reason", "") or error.message).partition("\n")[0]
+    failure = from_status(
+        error.status_code, ": ".join(part for part in (code, why) if part), headers
+    )
+    if code in _TAKEN:
+        return Failure(Kind.CONDITION, failure.why)
+    if code in _NO_BUCKET:
+        return Failure(Kind.NO_BUCKET, failure.why)
+    return failure
+
+
+def _stat(item: Any) -> Stat:
+    md5 = item.content_settings.content_md5
+    return Stat(
+        item.name,
+        int(item.size),
+        nanoseconds(item.last_modified),
+        (item.etag or "").strip('"'),
+        bytes(md5) if md5 and len(md5) == 16 else None,
+        getattr(item, "version_id", None),
+    )
