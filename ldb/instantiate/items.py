@@ -6,17 +6,18 @@ the parent holds columns and no object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ldb.catalog import fill
 from ldb.errors import BadInput, Corrupt
 from ldb.instance import Instance
 from ldb.instantiate.layout import Layout
 from ldb.instantiate.model import Item, RecordRow
-from ldb.objects.codec import decode_as
+from ldb.objects.codec import fields_of
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 
@@ -60,41 +61,45 @@ class Items:
             yield batch
 
     def _items(self, start: int, stop: int) -> Iterator[Item]:
-        chosen, store = self.chosen, self.instance.objects
-        records = dict(_numbered(load_rows(store, chosen.records[start:stop])))
-        ids, width = chosen.ids[start:stop].tobytes(), chosen.ids.shape[1]
-        name = self.layout.name
-
-        def item(at: int, payload: bytes | None, oid: bytes) -> Item:
-            record = records[at]
-            object_id = ids[at * width : (at + 1) * width]
-            return Item(
-                object_id,
-                record["size"],
-                record["paths"],
-                record["first_indexed"] * 1_000_000,
-                name(start + at, object_id.hex(), first_path(record), record["type"]),
-                payload,
-                oid,
-            )
-
-        annotations = chosen.annotations[start:stop]
+        store, make = self.instance.objects, self._maker(start, stop)
+        annotations = self.chosen.annotations[start:stop]
         annotated = annotations.any(axis=1)
         for at in np.flatnonzero(~annotated).tolist():
-            yield item(at, None, b"")
+            yield make(at, None, b"")
         where = np.flatnonzero(annotated)
         for found, payloads in store.scan(annotations[where], BlobType.ANNOTATION):
             places = where[found]
             oids = annotations[places].tobytes()
-            for number, at in enumerate(places.tolist()):
-                yield item(at, payloads[number], oids[32 * number : 32 * number + 32])
+            for number, (at, payload) in enumerate(zip(places.tolist(), payloads, strict=True)):
+                yield make(at, payload, oids[32 * number : 32 * number + 32])
 
+    def _maker(self, start: int, stop: int) -> Callable[[int, bytes | None, bytes], Item]:
+        """What makes the items of places [start, stop), counted from `start`."""
+        chosen, name = self.chosen, self.layout.name
+        records = fill(load_rows(self.instance.objects, chosen.records[start:stop]), stop - start)
+        ids, width = chosen.ids[start:stop].tobytes(), chosen.ids.shape[1]
 
-def _numbered(
-    parts: Iterable[tuple[NDArray[np.int64], list[RecordRow]]],
-) -> Iterator[tuple[int, RecordRow]]:
-    for positions, rows in parts:
-        yield from zip(positions.tolist(), rows, strict=True)
+        # By position, and everything in one function: at 100,000 objects each call shows.
+        def item(at: int, payload: bytes | None, oid: bytes) -> Item:
+            record: RecordRow = records[at]
+            paths = record["paths"]
+            object_id = ids[at * width : at * width + width]
+            return Item(
+                object_id,
+                record["size"],
+                paths,
+                record["first_indexed"] * 1_000_000,
+                name(
+                    start + at,
+                    object_id.hex(),
+                    paths[0]["path"] if paths else "",
+                    record["type"],
+                ),
+                payload,
+                oid,
+            )
+
+        return item
 
 
 def first_path(record: RecordRow) -> str:
@@ -113,6 +118,6 @@ def load_rows(
 
 def _rows(payloads: list[bytes]) -> list[RecordRow]:
     try:
-        return [decode_as(payload, RecordRow) for payload in payloads]
+        return [fields_of(payload, RecordRow) for payload in payloads]
     except BadInput as error:
         raise Corrupt("record", f"not the fields of an object record: {error.why}") from None

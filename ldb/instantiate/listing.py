@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from ldb.instantiate.manifest import Listed, line_of, open_to_append
 from ldb.instantiate.model import Entry, Item
-from ldb.instantiate.source import write_all
-from ldb.instantiate.target import MANIFEST, Target, target_errors
+from ldb.instantiate.target import MANIFEST, Target, target_errors, write_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,12 @@ class Listing:
     def _plan_fresh(self, items: list[Item], annotations_only: bool) -> None:
         """The same where nothing was there: no entries to compare, only lines."""
         add = self._lines.append
-        for item in items:
-            name, object_id = item.name, item.id.hex()
+        for object_id, _, _, _, (folder, data, note), payload, oid, _, _ in items:
+            above, digits = folder and f"{folder}/", object_id.hex()
             if not annotations_only:
-                add(f"+ {object_id} - {name.data_path}\n")
-            if item.payload is not None:
-                add(f"+ {object_id} {item.annotation.hex()} {name.annotation_path}\n")
+                add(f"+ {digits} - {above}{data}\n")
+            if payload is not None:
+                add(f"+ {digits} {oid.hex()} {above}{note}\n")
         self.flush()
 
     def plan(self, path: str, entry: Entry) -> Entry | None:

@@ -18,7 +18,7 @@ from ldb.errors import StoreFailed
 from ldb.ids import is_hex
 from ldb.instantiate.annotation import payload_of, read_text
 from ldb.instantiate.model import Entry
-from ldb.instantiate.source import is_object, write_all
+from ldb.instantiate.source import is_object
 from ldb.instantiate.target import (
     MANIFEST,
     PARTIAL,
@@ -26,6 +26,7 @@ from ldb.instantiate.target import (
     Target,
     open_regular,
     target_errors,
+    write_all,
 )
 from ldb.objects.model import BlobType, oid_of
 

@@ -9,24 +9,18 @@ from ldb.instantiate.naming import Name
 
 
 class SeenRow(TypedDict):
-    """A place where an object was seen, as a record has it."""
+    """A place where an object was seen: what is needed of it here."""
 
-    gid: int
-    mode: int
     mtime: int
     path: str
-    uid: int
 
 
 class RecordRow(TypedDict):
-    """A record as it is stored: `ldb.catalog.Record` without the making of objects."""
+    """What is needed of a record: `ldb.catalog.Record` without the making of objects."""
 
-    annotations: list[bytes]
     first_indexed: int
-    last_indexed: int
     paths: list[SeenRow]
     size: int
-    tags: list[str]
     type: str
 
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from ldb.errors import LdbError, Unsupported
 from ldb.instantiate.options import Link
-from ldb.instantiate.target import Target
+from ldb.instantiate.target import Target, write_all
 from ldb.storage.location import local_path
 from ldb.storage.reading import HASHES
 
@@ -99,11 +99,7 @@ class Fetcher:
             raise _unreadable(error) from None
         digest: bytes = HASHES[self._algorithm](data).digest()
         self._check(digest, object_id)
-        fd = self._target.new_file()
-        try:
-            write_all(fd, data)
-        finally:
-            os.close(fd)
+        self._target.make(data)
 
     def _copy_in_pieces(self, source: int, object_id: bytes) -> None:
         digest = HASHES[self._algorithm]()
@@ -222,15 +218,6 @@ def digest_of(fd: int, algorithm: str) -> bytes:
         offset += len(piece)
     found: bytes = digest.digest()
     return found
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """Write every byte, however many calls it takes."""
-    written = os.write(fd, data)
-    if written < len(data):
-        rest = memoryview(data)[written:]
-        while rest:
-            rest = rest[os.write(fd, rest) :]
 
 
 def is_object(fd: int, object_id: bytes, size: int, algorithm: str) -> bool:

@@ -82,8 +82,14 @@ class Target:
         self.folder = folder
         self._folders: OrderedDict[str, int] = OrderedDict()
         self.root = os.open(folder, _FOLDER & ~os.O_NOFOLLOW)
-        self.partial = self._enter(self.root, PARTIAL, True)
-        self.temporary = str(os.getpid())
+        own = str(os.getpid())
+        partial = self._enter(self.root, PARTIAL, True)
+        try:
+            # One for each worker: two that make files in one folder wait for each other.
+            self.partial = self._enter(partial, own, True)
+        finally:
+            os.close(partial)
+        self.temporary = own
         """Name in `partial` of the file that is being made."""
 
     def __enter__(self) -> Target:
@@ -160,6 +166,14 @@ class Target:
         except FileExistsError:
             os.unlink(self.temporary, dir_fd=self.partial)
             return os.open(self.temporary, _NEW, 0o666, dir_fd=self.partial)
+
+    def make(self, data: bytes) -> None:
+        """Make the temporary file, with this content."""
+        fd = self.new_file()
+        try:
+            write_all(fd, data)
+        finally:
+            os.close(fd)
 
     def drop(self) -> None:
         """Remove the temporary file if there is one."""
@@ -305,7 +319,32 @@ def _clear_partial(root: int) -> None:
     except FileNotFoundError:
         return
     try:
-        for name in os.listdir(partial):
-            os.unlink(name, dir_fd=partial)
+        _empty(partial)
     finally:
         os.close(partial)
+
+
+def _empty(folder: int) -> None:
+    """Remove all in an open folder; links themselves, not what they lead to."""
+    for name in os.listdir(folder):
+        try:
+            below = os.open(name, _FOLDER, dir_fd=folder)
+        except OSError:  # no folder
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+            continue
+        try:
+            _empty(below)
+        finally:
+            os.close(below)
+        with suppress(OSError):  # a worker of a killed run may still be at its last file
+            os.rmdir(name, dir_fd=folder)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte, however many calls it takes."""
+    written = os.write(fd, data)
+    if written < len(data):
+        rest = memoryview(data)[written:]
+        while rest:
+            rest = rest[os.write(fd, rest) :]

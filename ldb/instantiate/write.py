@@ -19,8 +19,9 @@ from ldb.instantiate.linking import Linker, is_one_of, is_unchanged_link
 from ldb.instantiate.listing import Before, Listing
 from ldb.instantiate.manifest import is_entry
 from ldb.instantiate.model import Entry, Item
+from ldb.instantiate.notes import write_new
 from ldb.instantiate.options import Link, Problem
-from ldb.instantiate.source import Fetcher, Stale, is_object, write_all
+from ldb.instantiate.source import Fetcher, Stale, is_object
 from ldb.instantiate.target import Refused, Target, failure, open_regular, refusal
 
 EDITED = "was edited since it was instantiated; -f replaces it"
@@ -97,36 +98,50 @@ class Writer:
     def _write_batch(self, batch: list[Item]) -> BatchResult:
         result = BatchResult(done=len(batch))
         batch = self._listing.plan_items(batch, self._options.annotations_only)
-        linked = self._linker.link_unchanged(batch) if self._may_link else [False] * len(batch)
-        for item, has_data in zip(batch, linked, strict=True):
-            self._write(item, has_data, result)
+        notes = [item for item in self._with_data(batch, result) if item.payload is not None]
+        written = write_new(self._target, notes) if self._fresh else [False] * len(notes)
+        result.annotations += sum(written)
+        for item, is_there in zip(notes, written, strict=True):
+            if not is_there:
+                self._write_annotation(item, result)
         self._listing.flush()
         result.planned, self._listing.planned = self._listing.planned, []
         return result
 
-    def _write(self, item: Item, has_data: bool, result: BatchResult) -> None:
-        name = item.name
-        if has_data:
-            result.objects += 1
-        elif not self._options.annotations_only:
-            try:
-                new = self._data(item, result)
-            except _Failed:
-                # An annotation alone would be no pair.
-                self._listing.undo(name.data_path)
-                if item.payload is not None:
-                    self._listing.undo(name.annotation_path)
-                return
-            result.objects += new
-            result.already_there += not new
-        if item.payload is not None:
-            try:
-                new = self._annotation(item, item.payload, result)
-            except _Failed:
-                self._listing.undo(name.annotation_path)
-                return
-            result.annotations += new
-            result.already_there += not new
+    def _with_data(self, batch: list[Item], result: BatchResult) -> list[Item]:
+        """Write the data files; the items whose annotation may follow."""
+        if self._options.annotations_only:
+            return batch
+        linked = self._linker.link_unchanged(batch) if self._may_link else [False] * len(batch)
+        result.objects += sum(linked)
+        return [
+            item
+            for item, is_there in zip(batch, linked, strict=True)
+            if is_there or self._write_data(item, result)
+        ]
+
+    def _write_data(self, item: Item, result: BatchResult) -> bool:
+        """Whether the data file is there now."""
+        try:
+            new = self._data(item, result)
+        except _Failed:
+            # An annotation alone would be no pair.
+            self._listing.undo(item.name.data_path)
+            if item.payload is not None:
+                self._listing.undo(item.name.annotation_path)
+            return False
+        result.objects += new
+        result.already_there += not new
+        return True
+
+    def _write_annotation(self, item: Item, result: BatchResult) -> None:
+        try:
+            new = self._annotation(item, item.payload or b"", result)
+        except _Failed:
+            self._listing.undo(item.name.annotation_path)
+            return
+        result.annotations += new
+        result.already_there += not new
 
     def _data(self, item: Item, result: BatchResult) -> bool:
         file = _DataFile(item, self._fetcher, self._options.algorithm)
@@ -278,8 +293,4 @@ class _AnnotationFile:
         return found == self._text or payload_of(found) == self._payload
 
     def make(self, target: Target) -> None:
-        fd = target.new_file()
-        try:
-            write_all(fd, self._text)
-        finally:
-            os.close(fd)
+        target.make(self._text)
