@@ -193,6 +193,25 @@ class DataSet:
         """Sum of the sizes of all annotation files."""
         return sum(path.stat().st_size for path in self.annotations())
 
+    def only(self, suffix: str) -> Path:
+        """A folder with the images (`.png`) or annotations (`.json`) alone, as hard links.
+
+        Made when it is not there yet; the system knows all its names when this returns.
+        """
+        folder = self.root / f"only-{suffix[1:]}"
+        made = folder.with_name(f"{folder.name}-unfinished")
+        if not folder.exists():
+            shutil.rmtree(made, ignore_errors=True)
+            for above in sorted(self.files.iterdir()):
+                (made / above.name).mkdir(parents=True)
+                for path in above.glob(f"*{suffix}"):
+                    os.link(path, made / above.name / path.name)
+            made.rename(folder)
+        for above in folder.iterdir():
+            for entry in os.scandir(above):
+                entry.stat()
+        return folder
+
     def warm(self) -> None:
         """Read every file, so that whoever is timed next finds all of them in memory.
 

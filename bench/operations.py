@@ -105,8 +105,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("status", "status", lambda t, n: t.status(n), warm=True),
     Operation("copy_out", "instantiate, copies", lambda t, n: t.copy_out(n), reads=True),
     Operation("link_out", "instantiate, hard links", lambda t, n: t.link_out(n), reads=True),
+    Operation(
+        "link_images",
+        "instantiate, hard links of images without annotations",
+        lambda t, n: t.link_images(n),
+        _everything,
+        reads=True,
+    ),
 )
-"""The two last count pairs: a tool's own newest dataset, which `EITHER` judges."""
+"""`copy_out` and `link_out` count pairs: a tool's own newest dataset, which `EITHER` judges."""
 
 # Tools with versions of *rows* lack 50 objects after `commit_100`; those that version *files*
 # have changed 100 of them instead, and lack none.

@@ -129,14 +129,16 @@ def _instantiate(figures: Figures, size: int) -> list[Verdict]:
     return [
         compare(
             f"instantiate, {name}: ldb / {program}",
-            ratio(figures, size, "ldb", "floor", operation),
+            ratio(figures, size, "ldb", tool, operation),
             1.3,
             "×",
             size,
             HUNDRED_THOUSAND,
         )
-        for name, program, operation in (
-            ("hard links", "cp -rl", "link_out"),
-            ("copies", "cp -r", "copy_out"),
+        for name, program, tool, operation in (
+            ("hard links", "cp -rl", "floor", "link_out"),
+            ("hard links", "cp -rl and cp -r", "link-and-copy", "link_out"),
+            ("hard links, no annotations", "cp -rl", "floor", "link_images"),
+            ("copies", "cp -r", "floor", "copy_out"),
         )
     ]

@@ -151,6 +151,10 @@ class Tool:
         """Write the whole dataset into an empty folder, as hard links."""
         return None
 
+    def link_images(self, turn: int) -> Work | None:
+        """Write all images, which have no annotations here, into an empty folder as hard links."""
+        return None
+
 
 def last_number(text: str) -> int:
     """The last whole number in `text`."""

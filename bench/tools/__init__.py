@@ -6,7 +6,7 @@ from bench.tool import Tool
 from bench.tools.datachain import DataChain
 from bench.tools.duckdb import DuckDb, DuckDbJson
 from bench.tools.dvc import Dvc
-from bench.tools.floors import Floor, ParallelWalk
+from bench.tools.floors import Floor, LinkAndCopy, ParallelWalk
 from bench.tools.git import Git
 from bench.tools.ldb import Ldb, LdbAlpha
 from bench.tools.oxen import Oxen
@@ -24,4 +24,5 @@ TOOLS: tuple[type[Tool], ...] = (
     PyArrow,
     Floor,
     ParallelWalk,
+    LinkAndCopy,
 )

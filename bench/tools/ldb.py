@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from bench.measure import Step
+from bench.measure import Step, measure
 from bench.queries import BY_NAME, PASSING, Query
 from bench.tool import Absent, Tool, Work, count_pairs, numbers
 from bench.venvs import installed
@@ -38,6 +39,7 @@ class Ldb(Tool):
     name = "ldb"
     notes: ClassVar[Mapping[str, str]] = {
         "link_out": "instantiate --link hardlink",
+        "link_images": "the same of an instance that knows the images alone",
         "copy_out": "instantiate --link copy",
     }
     copy_options: Sequence[str] = ("--link", "copy")
@@ -185,6 +187,23 @@ class Ldb(Tool):
     def link_out(self, turn: int) -> Work | None:
         return None if self.link_options is None else self._instantiate(self.link_options)
 
+    def link_images(self, turn: int) -> Work | None:
+        """From an instance of its own: the images without their annotations."""
+        if self.link_options is None:
+            return None
+        images, instance = self.data.only(".png"), self.work / "images"
+        there = {**self.environment(), "LDB_DIR": str(instance)}
+
+        def call(*words: object) -> Step:
+            return replace(self.call(*words), env=there)
+
+        if not instance.exists():
+            for words in (("init", instance), ("add-storage", images), ("index", images)):
+                measure(call(*words))
+        out = self.target()
+        step = call("instantiate", "ds:root", "-t", out, *self.link_options)
+        return Work([step], lambda _: count_pairs(out))
+
     def _instantiate(self, options: Sequence[str]) -> Work:
         out = self.target()
         source = f"ds:{self.dataset}"
@@ -197,7 +216,10 @@ class LdbAlpha(Ldb):
 
     name = "ldb-alpha"
     cap = 10_000
-    notes: ClassVar[Mapping[str, str]] = {"link_out": "has copies only"}
+    notes: ClassVar[Mapping[str, str]] = {
+        "link_out": "has copies only",
+        "link_images": "has copies only",
+    }
     copy_options = ()
     link_options = None
 

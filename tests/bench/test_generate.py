@@ -91,3 +91,13 @@ def test_sizes_are_read_and_shown(text: str, count: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a size"):
         parse_size(text)
+
+
+def test_files_of_one_kind_follow_changes(tmp_path: Path) -> None:
+    data = make(tmp_path, 20)
+    notes = data.only(".json")
+    assert sorted(path.name for path in notes.rglob("*.*")) == [f"{n:08d}.json" for n in range(20)]
+    assert {path.suffix for path in data.only(".png").rglob("*.*")} == {".png"}
+    data.change(1)
+    assert notes == data.only(".json")
+    assert (notes / "00000/00000000.json").read_bytes() == annotation_bytes(0, 1)

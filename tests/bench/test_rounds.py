@@ -12,9 +12,10 @@ from bench.measure import Cost
 from bench.report import Report, text
 from bench.rounds import Figures, Plan, Result, run_size
 from bench.targets import verdicts
-from bench.tool import Work
-from bench.tools.floors import Floor
+from bench.tool import Tool, Work
+from bench.tools.floors import Floor, LinkAndCopy
 from bench.tools.git import Git
+from bench.tools.ldb import Ldb
 
 ONCE = Plan(runs=1)
 
@@ -35,6 +36,28 @@ def test_git_and_the_floors_count_what_they_must(tmp_path: Path) -> None:
     nested = report.figures.get("floor", "query-nested", 200)
     assert nested is not None
     assert nested.count
+
+
+def test_what_is_linked_and_what_is_a_file_of_its_own(tmp_path: Path) -> None:
+    data = make(tmp_path / "data", 30)
+    tools = [kind(data, tmp_path / "tools") for kind in (Ldb, Floor, LinkAndCopy)]
+    plan = Plan(runs=1, operations=frozenset({"index", "commit_all", "link_out", "link_images"}))
+    report = Report(Figures(run_size(data, tools, plan)), [30], {}, {}, [], 1)
+    assert (report.failures(), report.mismatches()) == ([], [])
+
+    def links(tool: Tool, number: int, suffix: str) -> set[bool]:
+        """Whether the files that an operation left are the stored ones themselves."""
+        made = list((tool.work / f"out{number}").rglob(f"*{suffix}"))
+        stored = {path.stat().st_ino for path in data.files.rglob(f"*{suffix}")}
+        assert len(made) in (0, 30)
+        return {path.stat().st_ino in stored for path in made}
+
+    ours, plain, fair = tools
+    assert [links(each, 0, ".png") for each in tools] == [{True}] * 3
+    assert [links(each, 0, ".json") for each in tools] == [{False}, {True}, {False}]
+    assert [links(each, 1, ".png") for each in (ours, plain)] == [{True}] * 2
+    assert [links(each, 1, ".json") for each in (ours, plain)] == [set()] * 2
+    assert not (fair.work / "out1").exists()
 
 
 class Miscounting(Floor):

@@ -83,6 +83,9 @@ def test_indexing_and_writing_out_are_held_against_the_floors() -> None:
             result("git", "index", size, 1.9),
             result("ldb", "link_out", size, 1.2),
             result("floor", "link_out", size, 1.0),
+            result("link-and-copy", "link_out", size, 0.9),
+            result("ldb", "link_images", size, 0.7),
+            result("floor", "link_images", size, 0.6),
             result("ldb", "copy_out", size, 1.4),
             result("floor", "copy_out", size, 1.0),
             result("ldb", "index_again", MILLION, 1.1),
@@ -97,6 +100,8 @@ def test_indexing_and_writing_out_are_held_against_the_floors() -> None:
     assert lines["instance / its JSON files"] == "FAIL"
     assert lines["index again: ldb / parallel walk"] == "pass"
     assert lines["instantiate, hard links: ldb / cp -rl"] == "pass"
+    assert lines["instantiate, hard links: ldb / cp -rl and cp -r"] == "FAIL"
+    assert lines["instantiate, hard links, no annotations: ldb / cp -rl"] == "pass"
     assert lines["instantiate, copies: ldb / cp -r"] == "FAIL"
 
 

@@ -14,9 +14,7 @@ from ldb.instantiate.target import OPEN_FOLDERS, Refused, Target, prepared, spli
 
 
 def make(target: Target, folder: str, name: str, data: bytes, replace: bool = False) -> bool:
-    fd = target.new_file()
-    os.write(fd, data)
-    os.close(fd)
+    target.make(data)
     return target.publish(target.open_folder(folder), name, replace)
 
 
@@ -55,6 +53,30 @@ def test_more_folders_than_are_kept_open(tmp_path: Path) -> None:
 def test_paths_that_could_lead_elsewhere(path: str) -> None:
     with pytest.raises(Refused):
         split(path)
+
+
+def test_what_a_killed_run_left_is_removed_and_nothing_that_links_lead_to(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "target"
+    left = folder / ".ldb_instantiating" / "123"
+    left.mkdir(parents=True)
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"kept")
+    (left / "123").write_bytes(b"half")
+    (left / "link").symlink_to(outside)
+    (left.parent / "124").symlink_to(outside)
+    (left.parent / "125").write_bytes(b"as versions before made it")
+    with prepared(str(folder), False, ""):
+        assert list(left.parent.iterdir()) == []
+    assert list(folder.iterdir()) == []
+    assert (outside / "kept").read_bytes() == b"kept"
+
+
+def test_each_process_makes_its_files_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    with prepared(str(tmp_path), False, ""), Target(str(tmp_path)) as target:
+        target.make(b"1")
+        made = tmp_path / ".ldb_instantiating" / str(os.getpid())
+        assert [path.read_bytes() for path in made.iterdir()] == [b"1"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_relative_folder_is_refused() -> None:

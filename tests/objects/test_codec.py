@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from ldb.errors import BadInput, LdbError
 from ldb.objects import codec
-from ldb.objects.codec import MAX_CONTAINERS, MAX_DEPTH, decode, decode_as, encode, encode_sorted
+from ldb.objects.codec import (
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    decode,
+    decode_as,
+    encode,
+    encode_sorted,
+    fields_of,
+)
 from ldb.objects.model import MAX_PAYLOAD
 
 SCALARS = (
@@ -233,6 +241,20 @@ def test_declared_lengths_take_no_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000_000
+
+
+def test_only_the_fields_that_are_named() -> None:
+    class Size(TypedDict):
+        size: int
+
+    value = {"paths": [{"mode": 1, "path": "x"}], "size": 7, "tags": ["a"]}
+    assert fields_of(encode(value), Size) == {"size": 7}
+    for wrong in ({"size": "7"}, {"paths": []}, [7], 7):
+        with pytest.raises(BadInput):
+            fields_of(encode(wrong), Size)
+    for junk in (b"", b"\xc1", encode(value)[:-1], b"\xdf\xff\xff\xff\xff"):
+        with pytest.raises(BadInput):
+            fields_of(junk, Size)
 
 
 def test_containers_are_bounded() -> None:
