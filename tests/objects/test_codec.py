@@ -249,7 +249,8 @@ def test_only_the_fields_that_are_named() -> None:
 
     value = {"paths": [{"mode": 1, "path": "x"}], "size": 7, "tags": ["a"]}
     assert fields_of(encode(value), Size) == {"size": 7}
-    for wrong in ({"size": "7"}, {"paths": []}, [7], 7):
+    wrongs: list[object] = [{"size": "7"}, {"paths": []}, [7], 7]
+    for wrong in wrongs:
         with pytest.raises(BadInput):
             fields_of(encode(wrong), Size)
     for junk in (b"", b"\xc1", encode(value)[:-1], b"\xdf\xff\xff\xff\xff"):
