@@ -12,8 +12,8 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ldb.backends.base import Backend, Outcome
@@ -36,9 +36,19 @@ class Location:
     """A registered storage location."""
 
     url: str
-    """Folder or bucket prefix, without a trailing slash; local ones as `file:///…`."""
+    """Folder or bucket prefix, without a trailing slash; local ones as `file:///…`. A bare
+    `s3://` stands for all buckets."""
     read_add: bool = False
     """Whether ephemeral files may be copied into it."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """How the bucket is reached; never a secret (`ldb/clouds/options.py`)."""
+    trust_etag: bool = False
+    """Whether an MD5 in the store's listing is believed without reading the object."""
+
+    @property
+    def is_scheme(self) -> bool:
+        """Whether this is all of a kind of store, which may hold other locations."""
+        return self.url.endswith("://")
 
     def holds(self, url: str) -> bool:
         """Whether `url` is this location or lies inside it."""
@@ -164,16 +174,33 @@ def _checked(data: bytes, where: str) -> dict[str, Any]:
 
 
 def _value_of(settings: Settings) -> dict[str, Any]:
-    rows = [{"read_add": each.read_add, "url": each.url} for each in settings.locations]
-    return {"locations": rows}
+    return {"locations": [_row_of(each) for each in settings.locations]}
+
+
+def _row_of(location: Location) -> dict[str, Any]:
+    """A location as settings hold it; what came later is left out where it says nothing."""
+    row: dict[str, Any] = {"read_add": location.read_add, "url": location.url}
+    if location.options:
+        row["options"] = dict(location.options)
+    if location.trust_etag:
+        row["trust_etag"] = True
+    return row
 
 
 def decode_settings(payload: bytes, where: str) -> Settings:
     """Parse the payload of a settings blob; raises `Corrupt`, or `BadInput` for junk."""
     value = decode(payload)
     try:
-        rows = [Location(str(row["url"]), bool(row["read_add"])) for row in value["locations"]]
-    except (KeyError, TypeError):
+        rows = [
+            Location(
+                str(row["url"]),
+                bool(row["read_add"]),
+                {str(name): str(text) for name, text in row.get("options", {}).items()},
+                bool(row.get("trust_etag", False)),
+            )
+            for row in value["locations"]
+        ]
+    except (KeyError, TypeError, AttributeError):
         raise Corrupt("settings", where) from None
     return Settings(tuple(rows))
 

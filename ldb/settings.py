@@ -50,6 +50,16 @@ class UserSettings:
         """The value of `section.key`, or `default` where it is not set."""
         return self.values.get(key, default)
 
+    def tables(self, kind: str) -> Mapping[str, Mapping[str, str]]:
+        """What sections `kind.<name>` say, by name."""
+        found: dict[str, dict[str, str]] = {}
+        for key, value in self.values.items():
+            if key.startswith(f"{kind}."):
+                section, _, name = key[len(kind) + 1 :].rpartition(".")
+                if section:
+                    found.setdefault(section, {})[name] = value
+        return found
+
     def flag(self, key: str, default: bool) -> bool:
         """The value as yes or no; raises `BadInput` where it is neither."""
         value = self.values.get(key)

@@ -47,6 +47,8 @@ def need_choice(choice: InstanceChoice | None) -> InstanceChoice:
 def open_instance_of(app: App) -> Instance:
     """The instance to use, open; raises `NotFound` saying who named it and how to make one."""
     choice = need_choice(choice_of(app))
+    if "://" in choice.where:
+        _configure_clouds(app)
     try:
         return open_instance(open_backend(choice.where))
     except NotFound as error:
@@ -67,7 +69,15 @@ def place_of(app: App, quick_start: bool = False) -> Place:
         found = settings.load(app.config_path)  # which has just been written
     else:
         instance, found = open_instance_of(app), app.settings
-    return Place(instance, str(app.cwd), author_of(app), found.flag("core.auto_index", False))
+    auto_index = found.flag("core.auto_index", False)
+    return Place(instance, str(app.cwd), author_of(app), auto_index, found.tables("storage"))
+
+
+def _configure_clouds(app: App) -> None:
+    """Have the user's own options count for the bucket that the instance is in."""
+    from ldb.clouds.options import configure  # local instances do without
+
+    configure(app.settings.tables("storage"))
 
 
 def _make_private(app: App) -> Instance:

@@ -185,7 +185,7 @@ def _path_rows(result: BatchResult) -> Rows:
         "content": result.contents,
         "size": _bytes_of(result.sizes),
         "mtime": _bytes_of(result.mtimes),
-        "stamp": np.zeros((count, 16), np.uint8),
+        "stamp": np.zeros((count, 16), np.uint8) if result.stamps is None else result.stamps,
         "kind": result.kinds.reshape(-1, 1),
     }
     return Rows(result.keys, tuple(fields[name] for name, _ in PATHS.fields))

@@ -68,6 +68,10 @@ class BatchResult:
     attributes: NDArray[np.int64]
     """Shape (m, 4): time of change in nanoseconds, mode, uid, gid; zeros for known data."""
     problems: list[Problem]
+    stamps: NDArray[np.uint8] | None = None
+    """Shape (n, 16): what stands for tokens of object stores; None: zeros."""
+    pins: tuple[NDArray[np.bytes_], NDArray[np.bytes_]] | None = None
+    """Tokens and version ids, m each, as text; None where no path has any."""
 
 
 TEXTS = 128

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ldb.backends.opening import open_backend
 from ldb.catalog import PATHS, Catalog, objects_schema
 from ldb.errors import BadInput
 from ldb.history import Operation, SourceUsed, Version, head, now
+from ldb.indexing.cloudjobs import CloudBatch
 from ldb.indexing.merge import Gathered
 from ldb.indexing.publish import IndexRoots, Run, map_root, publish_run, roots_of
 from ldb.indexing.read import BatchResult, Problem, Reader
 from ldb.indexing.scan import Scan
 from ldb.indexing.targets import Target
-from ldb.indexing.workers import reading
+from ldb.indexing.workers import Batch, reading
 from ldb.instance import Instance
 from ldb.maps import edit
 from ldb.objects.batch import BatchWriter
@@ -29,6 +31,10 @@ from ldb.processes import default_processes
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX
 from ldb.storage.location import LOCAL, is_local, local_path
+
+if TYPE_CHECKING:
+    from ldb.indexing.cloudread import CloudReader
+    from ldb.indexing.cloudtargets import CloudTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +77,32 @@ def index(
     targets: list[Target],
     options: IndexOptions,
     progress: Progress = SILENT,
+    clouds: Sequence[CloudTarget] = (),
 ) -> IndexReport:
-    """Index local folders and files; returns what was found. Raises `LdbError`."""
+    """Index local folders and files, and what object stores hold; returns what was found.
+
+    `clouds` do not overlap and are sorted by folder (`joined`). Raises `LdbError`.
+    """
     base = head(instance, INDEX)
     catalog = Catalog(instance, base)
     report = IndexReport()
+
+    def problem(path: bytes, why: str) -> None:
+        report.problems.append(Problem(os.fsdecode(path), why))
+
     scan = Scan(
         catalog=catalog,
         targets=targets,
         strict=options.strict,
-        report=lambda path, why: report.problems.append(Problem(os.fsdecode(path), why)),
+        report=problem,
         skip=own_folder(instance),
         keep_unchanged=bool(options.tags),
         processes=options.processes or default_processes(),
     )
+    if clouds:
+        from ldb.indexing.cloudscan import CloudScan  # local runs do without its modules
+
+        scan = CloudScan.beside(scan, clouds, progress)
     options = replace(options, tags=tuple(sorted(set(options.tags))))
     gathered = Gathered(catalog, now(), options.tags)
     progress.start("indexing")
@@ -98,9 +116,10 @@ def index(
     if options.only_if_new and new == old and base is not None:
         report.version = base
         return report
+    folders = [each.folder for each in targets] + [each.folder for each in clouds]
     operation = Operation(
         command=options.command,
-        sources=tuple(SourceUsed(os.fsdecode(each.folder)) for each in targets[:100]),
+        sources=tuple(SourceUsed(os.fsdecode(each)) for each in folders[:100]),
         counts=_counts(report),
         time=gathered.run_time,
     )
@@ -162,12 +181,38 @@ class ReaderOpener:
         return ReaderOpener, (*plain, None)
 
     @contextlib.contextmanager
-    def __call__(self) -> Iterator[Reader]:
+    def __call__(self) -> Iterator[_Readers]:
         store = self.objects or ObjectStore(open_backend(self.url))
-        with store.writer() as writer:
-            yield Reader(
-                writer, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict
-            )
+        with store.writer() as writer, _Readers(self, writer) as readers:
+            yield readers
+
+
+class _Readers:
+    """A worker's reader for local files, and the one for object stores once it is needed."""
+
+    def __init__(self, opener: ReaderOpener, writer: BatchWriter) -> None:
+        each = opener
+        self._given = (writer, each.algorithm, each.id_bytes, each.run_time, each.tags, each.strict)
+        self._local = Reader(*self._given)
+        self._cloud: CloudReader | None = None
+
+    def __enter__(self) -> _Readers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._cloud is not None:
+            self._cloud.clients.close()
+
+    def read(self, batch: Batch) -> BatchResult:
+        """Do one batch of either kind."""
+        if not isinstance(batch, CloudBatch):
+            return self._local.read(batch)
+        if self._cloud is None:
+            from ldb.indexing.cloudread import CloudReader
+            from ldb.storage.remote import Clients
+
+            self._cloud = CloudReader(*self._given, Clients())
+        return self._cloud.read(batch)
 
 
 def own_folder(instance: Instance) -> frozenset[tuple[int, int]]:

@@ -7,7 +7,7 @@ order, so each folder costs two list comparisons when nothing changed.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ldb.catalog import FOLDER_END, KIND_DATA, Catalog
@@ -129,7 +129,9 @@ class Scan:
             if pairing.data:
                 yield _all_new(prefix, folder.names, pairing)
         elif not same:
-            jobs = self._changes(folder, keys, pairing, old)
+            where = {key: at for at, key in enumerate(old.keys)}
+            stands = _standing(where, keys, folder, old)
+            jobs = self._changes(folder.names, keys, pairing, old, where, stands)
             if whole:
                 jobs += self._vanished(folder, prefix, keys, pairing, old)
             if jobs:
@@ -157,12 +159,21 @@ class Scan:
                 old.id_at(at, width) for at, kind in enumerate(old.kinds) if kind == KIND_DATA
             )
 
-    def _changes(self, folder: Folder, keys: list[bytes], pairing: Pairing, old: Seen) -> list[Job]:
-        """Jobs for the files that are new or not as the index last saw them."""
+    def _changes(
+        self,
+        names: list[bytes],
+        keys: list[bytes],
+        pairing: Pairing,
+        old: Seen,
+        where: Mapping[bytes, int],
+        stands: Sequence[int],
+    ) -> list[Job]:
+        """Jobs for the files that are new or not as the index last saw them.
+
+        `where`: the row of `old` that has a key; `stands`: for each file the one that it still
+        is as, or -1.
+        """
         width = self.catalog.instance.id_bytes
-        names = folder.names
-        where = {key: at for at, key in enumerate(old.keys)}
-        stands = _standing(where, keys, folder, old)
         jobs = [Job(Kind.ANNOTATION, names[at]) for at in pairing.annotations if stands[at] < 0]
         for at, note in pairing.data:
             row, name, oid = stands[at], b"", b""

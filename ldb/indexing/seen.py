@@ -59,6 +59,10 @@ class Seen:
         """The data object id of row `at`."""
         return self.content_at(at)[:width]
 
+    def stamp_at(self, at: int) -> bytes:
+        """What stands for the token of row `at`, 16 bytes."""
+        return bytes(self._rows.fields[_STAMP][at])
+
     def is_as(self, start: int, names: bytes, sizes: bytes, mtimes: bytes) -> bool:
         """Whether the rows have these sizes and times (64-bit numbers), and these names.
 

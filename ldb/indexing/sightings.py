@@ -37,6 +37,15 @@ class _Places:
     sizes: NDArray[np.uint64]
     attributes: NDArray[np.int64]
     known: NDArray[np.bool_]
+    pins: tuple[NDArray[np.bytes_], NDArray[np.bytes_]] | None
+    """Tokens and version ids of object stores."""
+
+    def pin_at(self, at: int) -> tuple[str, str]:
+        """Token and version id of one place; empty where there are none."""
+        if self.pins is None:
+            return "", ""
+        tokens, versions = self.pins
+        return bytes(tokens[at]).decode(), bytes(versions[at]).decode()
 
 
 @dataclass(slots=True)
@@ -60,7 +69,7 @@ class Sightings:
         self._records.append(result.records)
         self._annotations.append(result.annotations)
         self._places.append(
-            _Places(result.keys[there], result.sizes[there], result.attributes, known)
+            _Places(result.keys[there], result.sizes[there], result.attributes, known, result.pins)
         )
 
     def sorted(self, width: int) -> SortedSightings:
@@ -117,7 +126,7 @@ class SortedSightings:
         uri = key_path(bytes(places.keys[at])).decode()
         mtime, mode, uid, gid = places.attributes[at].tolist()
         return Sighting(
-            seen=SeenPath(uri, mtime, mode, uid, gid),
+            seen=SeenPath(uri, mtime, mode, uid, gid, *places.pin_at(at)),
             size=int(places.sizes[at]),
             type=file_type(uri),
             annotation=note,

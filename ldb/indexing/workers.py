@@ -10,9 +10,11 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
+from typing import Protocol, Union
 
+from ldb.indexing.cloudjobs import CloudBatch
 from ldb.indexing.jobs import FolderJobs, packed, unpacked
-from ldb.indexing.read import BatchResult, Reader
+from ldb.indexing.read import BatchResult
 from ldb.processes import Team, receive, send
 
 IN_FLIGHT = 3
@@ -21,12 +23,22 @@ IN_FLIGHT = 3
 MAX_AHEAD = 128
 """Batches that may be finished before an earlier, slower one: bounds memory."""
 
-OpenReader = Callable[[], "contextlib.AbstractContextManager[Reader]"]
+Batch = Union["list[FolderJobs]", CloudBatch]
+"""Local files, or objects of one bucket."""
+
+
+class AnyReader(Protocol):
+    """Does batches of either kind."""
+
+    def read(self, batch: Batch) -> BatchResult: ...
+
+
+OpenReader = Callable[[], "contextlib.AbstractContextManager[AnyReader]"]
 
 
 @contextlib.contextmanager
 def reading(
-    batches: Iterator[list[FolderJobs]], open_reader: OpenReader, processes: int
+    batches: Iterator[Batch], open_reader: OpenReader, processes: int
 ) -> Iterator[Iterator[BatchResult]]:
     """Results of all batches, in order; every pack is published when the context is left.
 
@@ -60,7 +72,7 @@ class _Pool:
         finally:
             self._team.end(stop=not finished)
 
-    def run(self, batches: Iterator[list[FolderJobs]]) -> Iterator[BatchResult]:
+    def run(self, batches: Iterator[Batch]) -> Iterator[BatchResult]:
         ready: dict[int, BatchResult] = {}
         load = dict.fromkeys(self._pipes, 0)
         following = issued = 0
@@ -75,7 +87,8 @@ class _Pool:
                     exhausted = True
                     self._tell()
                     break
-                send(idle, (issued, packed(batch)), "indexing")
+                sent = batch if isinstance(batch, CloudBatch) else packed(batch)
+                send(idle, (issued, sent), "indexing")
                 load[idle] += 1
                 issued += 1
             if not any(load.values()):
@@ -111,5 +124,6 @@ def _work(pipe: Connection, open_reader: OpenReader) -> None:
     with open_reader() as reader:
         while (message := pipe.recv()) is not None:
             number, batch = message
-            pipe.send((number, reader.read(unpacked(batch))))
+            work = batch if isinstance(batch, CloudBatch) else unpacked(batch)
+            pipe.send((number, reader.read(work)))
     pipe.send((-1, None))

@@ -1,6 +1,6 @@
 """Auto-index: what `add PATH` and `get PATH` do first where the path was not indexed yet.
 
-Files in storage locations are indexed where they are; others are copied to the read-add
+Files in storage locations are indexed where they are; other local ones are copied to the read-add
 location, and the data objects are then known by their ids, not by the path given.
 """
 
@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from ldb.errors import NotFound, Unsupported
 from ldb.indexing.read import Problem
 from ldb.porcelain.index import expand, index
+from ldb.porcelain.paths import path_ids
 from ldb.porcelain.place import Place
 from ldb.progress import SILENT, Progress
+from ldb.storage.location import is_remote, to_uri
 from ldb.workspace import find
 
 
@@ -29,9 +31,10 @@ class AutoIndexed:
 
 
 def auto_index(place: Place, sources: Sequence[str], progress: Progress = SILENT) -> AutoIndexed:
-    """Index what is new at those sources that are local paths, where the user wants that.
+    """Index what is new at those sources that are paths, where the user wants that.
 
-    Paths in a workspace are left alone: what lies there is the output of other commands.
+    Paths in a workspace are left alone: what lies there is the output of other commands. So is
+    a place in an object store of which the index knows something: listing it takes time.
     """
     paths = [text for text in sources if place.auto_index and _is_ours(place, text)]
     if not paths:
@@ -41,9 +44,13 @@ def auto_index(place: Place, sources: Sequence[str], progress: Progress = SILENT
 
 
 def _is_ours(place: Place, text: str) -> bool:
-    """Whether a source is a local path, or glob, that is there and in no workspace."""
+    """Whether a source is a path, or glob, that is there and in no workspace."""
     if text.startswith(("id:", "ds:", "ws:")):
         return False
+    uri = to_uri(text, place.cwd)
+    if is_remote(uri):
+        located = any(each.holds(uri) for each in place.instance.settings().locations)
+        return located and not path_ids(place.catalog, uri)
     try:
         found = expand(text, place.cwd)
     except (NotFound, Unsupported):

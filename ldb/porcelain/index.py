@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ldb.errors import BadInput, NotFound
 from ldb.formats.pairs import AUTO, STRICT, format_named, pair
@@ -20,12 +22,14 @@ from ldb.indexing.run import index as run_index
 from ldb.indexing.targets import Target, targets_of
 from ldb.instance import Settings
 from ldb.porcelain.place import Place
-from ldb.porcelain.storage import location_of
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX, VersionSpec
 from ldb.storage.importing import Imported, import_file
 from ldb.storage.listing import Folder, name_objection, read_folder, walk
-from ldb.storage.location import LOCAL, is_glob, local_path, to_uri
+from ldb.storage.location import LOCAL, is_glob, is_remote, local_path, shown, to_uri
+
+if TYPE_CHECKING:
+    from ldb.indexing.cloudtargets import CloudTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,18 @@ def index(
     command: Sequence[str] = ("index",),
     progress: Progress = SILENT,
 ) -> Indexed:
-    """Index local paths, folders or globs. `strict` stops at the first problem."""
+    """Index paths, folders or globs, local or in object stores.
+
+    `strict` stops at the first problem.
+    """
     name = format_named(format)
     problems: list[Problem] = []
-    found = _expand(place, paths)
+    uris = {text: uri for text in paths if is_remote(uri := to_uri(text, place.cwd))}
+    clouds = _in_clouds(place, uris) if uris else []
+    found = _expand(place, paths, uris)
     copies = _Copies(place, name == STRICT, problems, progress)
     targets = copies.targets_for([each for group in found.values() for each in group])
+    clouds = _with_copies(place, clouds, copies.stored)
     options = IndexOptions(
         strict=name == STRICT,
         tags=tuple(sorted(set(tags))),
@@ -66,7 +76,7 @@ def index(
         only_if_new=only_if_new,
         stop_at_problem=strict,
     )
-    report = run_index(place.instance, targets, options, progress)
+    report = run_index(place.instance, targets, options, progress, clouds)
     report.problems[:0] = problems
     return Indexed(report, copies.count, copies.root, copies.ids_of(found))
 
@@ -77,11 +87,30 @@ def _given(format_name: str, tags: Sequence[str]) -> list[str]:
     return [*given, "--add-tags", ",".join(tags)] if tags else given
 
 
-def _expand(place: Place, paths: Sequence[str]) -> dict[str, list[str]]:
-    """For each path its absolute local spelling; for a glob, all that fits."""
+def _in_clouds(place: Place, uris: Mapping[str, str]) -> list[CloudTarget]:
+    """Targets for URIs of object stores, by what the user typed."""
+    from ldb.porcelain.clouds import cloud_targets, reach  # local paths do without
+
+    reach(place, uris.values())
+    return [each for text, uri in uris.items() for each in cloud_targets(place, text, uri)]
+
+
+def _with_copies(
+    place: Place, clouds: Sequence[CloudTarget], copies: Sequence[str]
+) -> list[CloudTarget]:
+    """Targets that do not overlap, copies in a read-add location among them."""
+    if not clouds and not copies:
+        return []
+    from ldb.indexing.cloudtargets import joined, named
+
+    return joined([*clouds, *named(copies)])
+
+
+def _expand(place: Place, paths: Sequence[str], remote: Collection[str]) -> dict[str, list[str]]:
+    """For each local path its absolute spelling; for a glob, all that fits."""
     if not paths:
         raise BadInput("PATH", "none given", "name a folder: ldb index DIR")
-    return {text: expand(text, place.cwd) for text in paths}
+    return {text: expand(text, place.cwd) for text in paths if text not in remote}
 
 
 def expand(text: str, cwd: str) -> list[str]:
@@ -106,24 +135,43 @@ class _Copies:
     def __init__(
         self, place: Place, strict: bool, problems: list[Problem], progress: Progress
     ) -> None:
+        self._place = place
         self._instance = place.instance
         self._strict = strict
         self._problems = problems
         self._progress = progress
         self._ids: dict[str, set[bytes]] = {}
+        self._import: Callable[[bytes, bytes, bytes, str], Imported] = import_file
         self.root = ""
         """Where the copies are; empty where none was needed."""
+        self.stored: list[str] = []
+        """URIs of those copies that are in an object store."""
         self.count = 0
 
     def targets_for(self, paths: Sequence[str]) -> list[Target]:
         """What to index for these: themselves, or their copies."""
         settings = self._instance.settings()
-        known = [each for each in paths if location_of(settings, LOCAL + each)]
+        known = [each for each in paths if _in_location(settings, LOCAL + each)]
         others = sorted(set(paths) - set(known))
         if others:
-            self.root = _read_add(settings, others)
+            url = _read_add(settings, others)
+            self.root = shown(url)
             self._progress.start("copying")
-        return targets_of([*known, *(copy for each in others for copy in self._copy(each))])
+            if is_remote(url):
+                self._import = self._into_store(url)
+        copies = [copy for each in others for copy in self._copy(each)]
+        if others and is_remote(self.root):
+            self.stored = copies
+            copies = []
+        return targets_of([*known, *copies])
+
+    def _into_store(self, url: str) -> Callable[[bytes, bytes, bytes, str], Imported]:
+        from ldb.clouds.opening import open_client
+        from ldb.porcelain.clouds import reach
+        from ldb.storage.storing import store_file
+
+        reach(self._place, [url])
+        return partial(store_file, open_client(url))
 
     def ids_of(self, found: Mapping[str, Sequence[str]]) -> dict[str, frozenset[bytes]]:
         """The ids of copied files, by what the user called them."""
@@ -158,7 +206,7 @@ class _Copies:
             source = folder.path + folder.names[at]
             annotation = folder.path + folder.names[note] if note >= 0 else b""
             try:
-                yield import_file(
+                yield self._import(
                     source, annotation, os.fsencode(self.root), self._instance.object_hash
                 )
             except OSError as error:
@@ -174,7 +222,7 @@ class _Copies:
 
 
 def _read_add(settings: Settings, paths: Sequence[str]) -> str:
-    """The folder that files from outside all locations are copied to; raises `BadInput`."""
+    """Where files from outside all locations are copied to: its URL; raises `BadInput`."""
     for path in paths:
         inside = [
             each.url for each in settings.locations if each.url.startswith(LOCAL + path + "/")
@@ -191,7 +239,11 @@ def _read_add(settings: Settings, paths: Sequence[str]) -> str:
         raise BadInput(
             paths[0], "lies in no storage location", f"register it: ldb add-storage {folder}"
         )
-    return local_path(found.url)
+    return found.url
+
+
+def _in_location(settings: Settings, uri: str) -> bool:
+    return any(each.holds(uri) for each in settings.locations)
 
 
 def restore_index(place: Place, spec: VersionSpec, message: str = "") -> Version:

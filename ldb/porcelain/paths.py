@@ -7,21 +7,15 @@ a glob.
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA, PATHS, Catalog, key_path, path_key
 from ldb.maps import Rows, lookup
+from ldb.storage.globs import fits, fixed_folder, parts_of
 from ldb.storage.location import is_glob
-
-Part = Callable[[str], object]
-"""Whether one component of a path fits one component of a glob."""
-
-_WILDCARD = re.compile(r"[*?\[]")
 
 
 def path_ids(catalog: Catalog, uri: str) -> set[bytes]:
@@ -54,7 +48,7 @@ def _at(catalog: Catalog, raw: bytes) -> set[bytes] | None:
 
 def _fitting(catalog: Catalog, glob: str) -> set[bytes]:
     """The objects whose data file, annotation file or a folder above them fits a glob."""
-    fixed = _WILDCARD.split(glob, maxsplit=1)[0].rpartition("/")[0] + "/"
+    fixed = fixed_folder(glob)
     parts = parts_of(glob[len(fixed) :])
     near, skip = os.fsencode(fixed), len(os.fsencode(fixed))
     ids, stems, paired = set(), set(), set()
@@ -92,49 +86,3 @@ def _entries(catalog: Catalog, prefix: bytes) -> Iterator[tuple[bytes, bytes, in
         kinds = rows.fields[4].ravel().tolist()
         for at, (key, kind) in enumerate(zip(rows.keys.tolist(), kinds)):
             yield key_path(key), contents[at * width : (at + 1) * width], kind
-
-
-def parts_of(glob: str) -> list[Part | None]:
-    """A test for each component; None stands for `**`, any number of folders."""
-    return [
-        None if part == "**" else re.compile(fnmatch.translate(part)).match
-        for part in glob.split("/")
-    ]
-
-
-def fits(parts: Sequence[Part | None], names: Sequence[str], below: bool) -> bool:
-    """Whether a path fits a glob or, with `below`, lies in a folder that does.
-
-    `*` and `?` stay in one folder, as in a shell. Linear in both, however many `**` there are.
-    """
-    exact = True
-    while parts and parts[-1] is None:  # at the end `**` stands for whatever lies below
-        parts, below, exact = parts[:-1], True, False
-    reached = {0}
-    for name in names:
-        reached = _open(parts, reached)
-        if below and len(parts) in reached:
-            return True
-        step = set()
-        for at in reached:
-            part = parts[at] if at < len(parts) else _never
-            if part is None:
-                step.add(at)
-            elif part(name):
-                step.add(at + 1)
-        reached = step
-    return exact and len(parts) in _open(parts, reached)
-
-
-def _open(parts: Sequence[Part | None], reached: set[int]) -> set[int]:
-    """With the places that are reached by taking `**` for no folder at all."""
-    opened = set(reached)
-    for at in sorted(reached):
-        while at < len(parts) and parts[at] is None:
-            at += 1
-            opened.add(at)
-    return opened
-
-
-def _never(_: str) -> bool:
-    return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ldb.catalog import Catalog, open_catalog
@@ -23,6 +23,8 @@ class Place:
     author: str = ""
     auto_index: bool = False
     """Whether `add PATH` indexes files that the index does not know."""
+    cloud_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The user's own options for buckets, by the URL that theirs begin with."""
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -49,4 +51,4 @@ class Place:
 
     def refreshed(self) -> Place:
         """The same place, looking at the index anew (something was indexed since)."""
-        return Place(self.instance, self.cwd, self.author, self.auto_index)
+        return replace(self)

@@ -27,6 +27,7 @@ def add_storage(
 
     `read_add` None leaves a known location as it is. Refused where it lies in, or around,
     another location (unless `force`), and where there is another read-add location already.
+    For object stores: `add_cloud`.
     """
     url = to_uri(path, place.cwd)
     folder = local_path(url)
@@ -37,7 +38,7 @@ def add_storage(
 
     def change(settings: Settings) -> Settings:
         location = Location(url, _is_read_add(settings, url) if read_add is None else read_add)
-        _check(settings, location, force)
+        check_location(settings, location, force)
         return add_location(settings, location)
 
     settings = place.instance.update_settings(change, place.author)
@@ -74,7 +75,8 @@ def _too_wide(url: str) -> list[str]:
     return []
 
 
-def _check(settings: Settings, location: Location, force: bool) -> None:
+def check_location(settings: Settings, location: Location, force: bool) -> None:
+    """Raise `Conflict` where it overlaps another one, or would be a second read-add one."""
     for other in settings.locations:
         if other.url == location.url:
             continue
@@ -83,7 +85,8 @@ def _check(settings: Settings, location: Location, force: bool) -> None:
                 "read-add location", "one at most", other.url,
                 f"unset that one first: ldb add-storage -a false {other.url}",
             )  # fmt: skip
-        if (other.holds(location.url) or location.holds(other.url)) and not force:
+        wide = other.is_scheme or location.is_scheme
+        if (other.holds(location.url) or location.holds(other.url)) and not (force or wide):
             raise Conflict(location.url, "no overlap", f"overlaps {other.url}", "`-f` allows it")
 
 
@@ -100,8 +103,3 @@ def del_storage(place: Place, path: str) -> Location:
 
     place.instance.update_settings(change, place.author)
     return found[0]
-
-
-def location_of(settings: Settings, uri: str) -> Location | None:
-    """The registered location that holds a URI."""
-    return next((each for each in settings.locations if each.holds(uri)), None)

@@ -12,6 +12,7 @@ import re
 from ldb.errors import BadInput, Unsupported
 
 LOCAL = "file://"
+REMOTE = ("s3://", "gs://", "az://", "http://", "https://")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _ALIASES = {"aws": "s3", "azure": "az"}
@@ -42,10 +43,15 @@ def is_local(uri: str) -> bool:
     return uri.startswith(LOCAL)
 
 
+def is_remote(uri: str) -> bool:
+    """Whether a URI names a place in an object store or on an HTTP server."""
+    return uri.startswith(REMOTE)
+
+
 def local_path(uri: str) -> str:
     """The local path of a `file://` URI; raises `Unsupported` for any other."""
     if not is_local(uri):
-        raise Unsupported(f"reading {uri}", "this version reads local folders")
+        raise Unsupported(f"{uri} as a local path", f"known are {', '.join((LOCAL, *REMOTE))}")
     return uri[len(LOCAL) :]
 
 

@@ -33,7 +33,7 @@ class Pinned:
     @property
     def key(self) -> str:
         """The object's whole key in its bucket."""
-        return split_url(self.uri)[2]
+        return key_of(self.uri)
 
     def get(self, start: int = 0, stop: int | None = None) -> Get:
         """What to ask a client for."""
@@ -43,27 +43,26 @@ class Pinned:
 class Clients:
     """Clients of all buckets that a command reads, each opened when it is first asked for.
 
-    Safe to use from many threads, not across a fork: a worker process has its own.
+    `open_client` gives one client to all that ask for one bucket with the same options, so
+    this only remembers which to give back. Safe to use from many threads.
     """
 
     def __init__(self, opener: Callable[[str], Client] = open_client) -> None:
         self._open = opener
-        self._clients: dict[str, Client] = {}
+        self._opened: dict[int, Client] = {}
         self._lock = threading.Lock()
 
     def of(self, uri: str) -> Client:
-        """The client of the bucket that a URI is in."""
-        scheme, bucket, _ = split_url(uri)
+        """The client of the bucket that a URI is in, with the options that count for it."""
         with self._lock:
-            found = self._clients.get(f"{scheme}://{bucket}")
-            if found is None:
-                found = self._clients[f"{scheme}://{bucket}"] = self._open(uri)
-            return found
+            client = self._open(uri)
+            self._opened[id(client)] = client
+        return client
 
     def close(self) -> None:
         """Give back all connections and threads."""
         with self._lock:
-            clients, self._clients = list(self._clients.values()), {}
+            clients, self._opened = list(self._opened.values()), {}
         for client in clients:
             client.close()
 
@@ -72,6 +71,11 @@ class Clients:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def key_of(uri: str) -> str:
+    """The part of a URI that names an object in its bucket, or a prefix."""
+    return split_url(uri)[2]
 
 
 def stream_pinned(client: Client, wanted: Pinned) -> Iterator[bytes]:

@@ -23,13 +23,13 @@ from ldb.objects.codec import annotation_payload
 from ldb.objects.model import BlobType, oid_of
 from ldb.porcelain.commit import commit
 from ldb.porcelain.draft import add
-from ldb.porcelain.paths import fits, parts_of
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import Known, read_sources, select, united
 from ldb.porcelain.stage import stage
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec
 from ldb.refs.name import INDEX, parse_version
+from ldb.storage.globs import fits, parts_of
 
 FILES = ["a", "b", "sub/a2", "sub/deep/c", "other/a3"]
 

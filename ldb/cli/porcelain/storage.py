@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ldb.cli.app import App, pass_app
@@ -9,6 +11,7 @@ from ldb.cli.opening import open_instance_of, place_of
 from ldb.cli.options import output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Group
+from ldb.instance import Location
 from ldb.porcelain.storage import del_storage
 from ldb.storage.location import shown
 
@@ -34,9 +37,25 @@ def list_(app: App, out: Output) -> None:
     """
     locations = open_instance_of(app).settings().locations
     if out.as_json:
-        out.json([{"url": each.url, "read_add": each.read_add} for each in locations])
+        out.json([_value(each) for each in locations])
         return
-    out.table((shown(each.url), "read-add" if each.read_add else "") for each in locations)
+    out.table((shown(each.url), _remarks(each)) for each in locations)
+
+
+def _value(location: Location) -> dict[str, Any]:
+    options = dict(location.options)
+    return {
+        "url": location.url,
+        "read_add": location.read_add,
+        "options": options,
+        "trust_etag": location.trust_etag,
+    }
+
+
+def _remarks(location: Location) -> str:
+    words = ["read-add"] if location.read_add else []
+    words += ["trust-etag"] if location.trust_etag else []
+    return " ".join([*words, *(f"{name}={text}" for name, text in location.options.items())])
 
 
 @command.command("del")

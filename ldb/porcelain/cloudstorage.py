@@ -1,0 +1,73 @@
+"""`ldb add-storage` for object stores: options, secrets, and what is tried out first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ldb.clouds.options import options_for, read_options
+from ldb.errors import BadInput
+from ldb.instance import Location, Settings, add_location
+from ldb.porcelain.clouds import OWN, reach, secret_and_plain, try_out
+from ldb.porcelain.place import Place
+from ldb.porcelain.storage import Added, check_location
+from ldb.storage.location import to_uri
+
+Remember = Callable[[str, str], None]
+"""Puts `section.key` and a value into the user's own settings."""
+
+
+def add_cloud(
+    place: Place,
+    path: str,
+    remember: Remember,
+    *,
+    read_add: bool | None = None,
+    force: bool = False,
+    options: Mapping[str, str] | None = None,
+    trust_etag: bool | None = None,
+) -> Added:
+    """Register a bucket or a prefix, after listing it and reading (and writing) there now.
+
+    Secret options, and addresses, go to the user's own settings; all that is not secret to the
+    instance's. What is None, or an option not given, stays as it was.
+    """
+    url = to_uri(path, place.cwd)
+    given = dict(options or {})
+    secret, plain = secret_and_plain(given)
+    reach(place)
+    known = _known(place.instance.settings(), url)
+    together = {**known.options, **options_for(url), **given}
+    scheme = url.partition("://")[0]
+    read_options(together, scheme, url)
+    read_add = known.read_add if read_add is None else read_add
+    if url.endswith("://"):
+        if read_add or given:
+            raise BadInput(url, "is no bucket: it takes no options and cannot be read-add")
+        warnings = [f"{url} is wider than needed: register the folder that holds the data"]
+    else:
+        warnings = try_out(url, together, read_add)
+
+    def change(settings: Settings) -> Settings:
+        before = _known(settings, url)
+        location = Location(
+            url,
+            read_add,
+            {**before.options, **plain},
+            before.trust_etag if trust_etag is None else trust_etag,
+        )
+        check_location(settings, location, force)
+        return add_location(settings, location)
+
+    # Refused before anything is written where it overlaps; secrets first, for it is of no
+    # use to anybody without them.
+    change(place.instance.settings())
+    for name, value in given.items():
+        if name in secret or name in OWN:
+            remember(f"storage.{url}.{name}", value)
+    settings = place.instance.update_settings(change, place.author)
+    return Added(_known(settings, url), tuple(warnings))
+
+
+def _known(settings: Settings, url: str) -> Location:
+    """The location as it is registered, or a new one."""
+    return next((each for each in settings.locations if each.url == url), Location(url))
