@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ldb.errors import Conflict
 from ldb.history import (
@@ -27,6 +28,10 @@ from ldb.instance import Instance
 from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import RefName
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def dataset_schema(instance: Instance) -> Schema:
@@ -121,10 +126,18 @@ def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | N
 
 
 def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
-    """Bring every node that the commit needs into the instance, in one pack."""
+    """Bring every node that the draft has made into the instance, in one pack.
+
+    Those that it has not made come from versions. What else the instance has of them may be
+    garbage, whose children are gone: docs/design/011-garbage.md.
+    """
     kept = [each.result.root for each in draft.operations if each.result]
+
+    def stop(oids: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        return ~draft.store.contains(oids, own=True)
+
     with instance.objects.writer() as writer:
-        copy_nodes(draft.store, writer, (root.root, *kept), instance.objects.contains)
+        copy_nodes(draft.store, writer, (root.root, *kept), stop)
 
 
 def count_changes(differences: Iterator[Difference]) -> DiffCounts:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound
+from ldb.garbage.guard import Needs, advance
 from ldb.ids import Oid
 from ldb.instance import MAX_TRIES, Instance, pause
 from ldb.objects.codec import decode, encode
@@ -269,11 +270,50 @@ def publish(
             _write_places(instance)
         made = replace(made, name=ref.name, number=newest.number + 1 if newest else 1)
         oid = instance.objects.put(encode_commit(made))
-        outcome = instance.refs.advance(ref, newest, oid, made.author)
+        outcome = advance(
+            instance.objects,
+            instance.refs,
+            ref,
+            newest,
+            needs_of(instance, oid, made),
+            made.author,
+            lambda number: _restored(instance, current, number),
+        )
         if isinstance(outcome, Advanced):
             return Version(ref, outcome.ref.number, oid, made)
         pause(tries)
     raise Conflict(str(ref), "to be first", "others, again and again")
+
+
+def needs_of(instance: Instance, oid: Oid, commit: Commit) -> Needs:
+    """What a commit needs beyond its parents, which are versions."""
+
+    def known() -> Iterator[Oid]:
+        for parent in commit.parents:
+            yield from roots_of(load_commit(instance, parent))
+
+    return Needs((oid,), tuple(roots_of(commit)), known)
+
+
+def roots_of(commit: Commit) -> Iterator[Oid]:
+    """The maps of a commit, and those that its operations kept."""
+    yield from (root.root for root in commit.maps.values())
+    yield from (each.result.root for each in commit.operations if each.result)
+
+
+def _restored(instance: Instance, before: Version | None, number: int) -> Oid | None:
+    """A commit of what there was before, as another version; None where there was nothing."""
+    if before is None:
+        return None
+    again = replace(
+        before.commit,
+        number=number,
+        parents=(before.oid,),
+        operations=(),
+        message=f"As {before}: the version after it was withdrawn",
+        time=now(),
+    )
+    return instance.objects.put(encode_commit(again))
 
 
 def _write_places(instance: Instance) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ldb.backends.base import Backend, Outcome
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound, Unsupported
+from ldb.garbage.guard import Needs, advance
 from ldb.ids import HASH_BYTES
 from ldb.objects.codec import decode, encode
 from ldb.objects.model import Blob, BlobType
@@ -101,7 +102,11 @@ class Instance:
             if new == old:
                 return old
             oid = self.objects.put(Blob(BlobType.SETTINGS, encode(_value_of(new))))
-            if isinstance(self.refs.advance(SETTINGS, head, oid, author), Advanced):
+            before = head.target if head else None
+            outcome = advance(
+                self.objects, self.refs, SETTINGS, head, Needs((oid,)), author, lambda _: before
+            )
+            if isinstance(outcome, Advanced):
                 return new
             pause(tries)
         raise Conflict("settings", "to be first", "others, again and again")

@@ -108,6 +108,14 @@ class LocalBackend:
                             stale.append(Path(entry.path))
         return sorted(stale)
 
+    def delete_temporaries(self, older_than: float) -> int:
+        """Delete such files; how many there were."""
+        stale = self.stale_temporaries(older_than)
+        for path in stale:
+            with store_errors(str(path)), suppress(FileNotFoundError):
+                os.unlink(path)
+        return len(stale)
+
     # -- names -------------------------------------------------------------------------
 
     def _path(self, key: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ldb.backends.base import Buffer, Entry, Outcome, Range, check_key
 from ldb.errors import NotFound
@@ -17,8 +17,10 @@ from ldb.errors import NotFound
 class MemoryBackend:
     """Values in a dictionary; gone with the process."""
 
-    def __init__(self, name: str = "memory") -> None:
+    def __init__(self, name: str = "memory", clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives the store's time, in seconds since 1970."""
         self._name = name
+        self._clock = clock
         self._values: dict[str, tuple[bytes, float]] = {}
         self._lock = threading.Lock()
 
@@ -45,7 +47,7 @@ class MemoryBackend:
         with self._lock:
             if key in self._values and not unconditional:
                 return Outcome.EXISTS
-            self._values[key] = (value, time.time())
+            self._values[key] = (value, self._clock())
         return Outcome.CREATED
 
     def folders(self, prefix: str) -> list[str]:

@@ -17,6 +17,7 @@ from ldb.errors import Ambiguous, BadInput, Corrupt, NotFound
 from ldb.ids import MIN_PREFIX, OID_BYTES, Oid, is_hex
 from ldb.objects.batch import BatchWriter
 from ldb.objects.blockcache import BlockCache
+from ldb.objects.condemned import Lists, lists_among
 from ldb.objects.loose import OBJECTS, loose_key, oid_of_key, pack_loose, parse_loose
 from ldb.objects.model import Blob, BlobType, oid_of
 from ldb.objects.pack import Pack
@@ -63,6 +64,8 @@ class ObjectStore:
         self._blocks = BlockCache(CACHE_BYTES)
         self.written: list[PackReader] = []
         """Packs that were written through this store."""
+        self.lists: Lists | None = None
+        """Condemned lists when packs were first listed: relying on blobs counts from here."""
 
     # -- one blob ----------------------------------------------------------------------
 
@@ -152,12 +155,17 @@ class ObjectStore:
             blob = self._found(Oid(oids[position].tobytes()))
             yield Group(blob.type, position.reshape(1), [blob.payload])
 
-    def contains(self, oids: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which of an (n, 32) array of oids are here or in the fallback, as last listed."""
+    def contains(self, oids: NDArray[np.uint8], own: bool = False) -> NDArray[np.bool_]:
+        """Which of an (n, 32) array of oids are here, as last listed.
+
+        In the fallback too, unless `own`.
+        """
         from ldb.objects.bulk import ABSENT, among, locate
 
-        found: NDArray[np.bool_] = locate(self.all_packs(), oids).pack != ABSENT
-        for layer in self._layers():
+        layers = [self] if own else self._layers()
+        packs = [pack for layer in layers for pack in layer.packs()]
+        found: NDArray[np.bool_] = locate(packs, oids).pack != ABSENT
+        for layer in layers:
             found |= among(oids, layer._loose_oids())
         return found
 
@@ -250,13 +258,17 @@ class ObjectStore:
         return [pack for layer in self._layers() for pack in layer.packs()]
 
     def _list_packs(self, known: dict[str, PackReader]) -> list[PackReader]:
-        packs = []
+        packs, others = [], []
         for entry in self.backend.list(PACKS):
-            if pack_name(entry.key):
+            if not pack_name(entry.key):
+                others.append(entry.key)
+            else:
                 old = known.get(entry.key)
                 same = old is not None and old.size == entry.size
                 new = PackReader(self.backend, entry.key, entry.size)
                 packs.append(old if same and old else new)
+        if self.lists is None:
+            self.lists = lists_among(others)
         return packs
 
     def _loose_oids(self) -> set[Oid]:

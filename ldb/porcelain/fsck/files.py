@@ -19,6 +19,7 @@ from ldb.backends.local import LocalBackend
 from ldb.errors import BadName, Corrupt, LdbError, NotFound
 from ldb.ids import Oid
 from ldb.objects.bulk import digest_all
+from ldb.objects.condemned import is_garbage_key
 from ldb.objects.loose import oid_of_key, parse_loose
 from ldb.objects.oidtable import Oids, as_oids, build, columns
 from ldb.objects.packcheck import verify
@@ -85,14 +86,14 @@ def blob_files(
     for each in entries:
         if derived_from(each.key):
             _count(findings, each)
-        elif each.key not in known:
+        elif each.key not in known and not is_garbage_key(each.key):
             stray(findings, prefix + each.key)
     progress.start("checking files", sum(each.size for each in packs))
     for each in packs:
         _count(findings, each)
         yield _pack(backend, each, prefix, findings)
         progress.advance(each.size)
-    yield _loose(backend, loose, prefix, findings)
+    yield loose_part(backend, loose, prefix, findings)
     _temporaries(backend, findings)
 
 
@@ -114,7 +115,7 @@ def _pack(backend: Backend, entry: Entry, prefix: str, findings: Findings) -> Pa
     name = prefix + entry.key
     try:
         problems = verify(pack)
-        part = _damaged(pack, name) if problems else _sound(pack, name)
+        part = _damaged(pack, name) if problems else sound_part(pack, name)
     except NotFound:  # somebody has just removed it: nothing refers to it
         return _part(name, [], [])
     except LdbError as error:
@@ -127,7 +128,8 @@ def _pack(backend: Backend, entry: Entry, prefix: str, findings: Findings) -> Pa
     return part
 
 
-def _sound(pack: PackReader, name: str) -> Part:
+def sound_part(pack: PackReader, name: str) -> Part:
+    """What is in a pack whose tables are sound."""
     blocks = list(pack.blocks())
     firsts = np.array([block.first for block in blocks], np.int64)
     kinds = np.array([block.type.code for block in blocks], np.uint8)
@@ -182,9 +184,10 @@ def _part(name: str, oids: Sequence[bytes], codes: Sequence[int], loose: bool = 
 # -- the others ------------------------------------------------------------------------
 
 
-def _loose(
+def loose_part(
     backend: Backend, files: Sequence[tuple[Oid, Entry]], prefix: str, findings: Findings
 ) -> Part:
+    """Read and check loose blobs; a damaged one becomes a problem."""
     oids: list[bytes] = []
     codes: list[int] = []
     for oid, entry in files:

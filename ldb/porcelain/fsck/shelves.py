@@ -7,7 +7,7 @@ through once, not pack by pack.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +59,37 @@ class _Shelf:
         self.columns = Columns(keys, rests, np.arange(len(codes), dtype=np.uint32))
 
     def oids(self, rows: NDArray[np.int64]) -> Oids:
-        table = self.columns
-        return Columns(table.keys[rows], table.rests[rows], table.ordinals[rows]).oids()
+        return oids_in(self.columns, rows)
+
+    def same_used(self) -> None:
+        if len(self.parts) == 1 or not len(self.used):
+            return  # no file has a blob twice
+        keys, rests = self.columns.keys, self.columns.rests
+        differs = (keys[1:] != keys[:-1]) | (rests[1:] != rests[:-1]).any(axis=1)
+        first = np.concatenate(([True], differs))
+        runs = np.logical_or.reduceat(self.used, np.flatnonzero(first))
+        self.used = runs[np.cumsum(first) - 1]
+
+
+def oids_in(table: Columns, rows: NDArray[np.int64]) -> Oids:
+    """The oids in these rows of a table."""
+    return Columns(table.keys[rows], table.rests[rows], table.ordinals[rows]).oids()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The used blobs of one shelf, in the order of their oids."""
+
+    parts: list[Part]
+    table: Columns
+    rows: NDArray[np.int64]
+    """In the table."""
+    file: NDArray[np.uint32]
+    """For each of `rows` the place of its file in `parts`."""
+
+    def oids(self, start: int = 0, stop: int | None = None) -> Oids:
+        """Oids of the used blobs [start, stop)."""
+        return oids_in(self.table, self.rows[start:stop])
 
 
 class Shelves:
@@ -91,6 +120,17 @@ class Shelves:
             part = shelf.parts[int(shelf.file[rows[0]])]
             return part.name + (loose_key(Oid(oid)) if part.loose else "")
         return ""
+
+    def same_used(self) -> None:
+        """Mark every copy of a blob as used where one is: `look` finds one on each shelf."""
+        for shelf in self._shelves:
+            shelf.same_used()
+
+    def uses(self) -> Iterator[Use]:
+        """For each shelf, the blobs used: their oids, and which file each is in."""
+        for shelf in self._shelves:
+            rows = np.flatnonzero(shelf.used)
+            yield Use(shelf.parts, shelf.columns, rows, shelf.file[rows])
 
     def used(self, kind: BlobType, chunk: int) -> Iterable[Oids]:
         """Oids of the sound blobs of a type that were looked up so far."""

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ldb.errors import BadInput, Conflict, NotFound
-from ldb.history import DATASET_MAP, Commit, load_commit
+from ldb.garbage.guard import Needs, advance
+from ldb.history import DATASET_MAP, Commit, load_commit, roots_of
 from ldb.ids import Oid
 from ldb.instance import MAX_TRIES, Instance, pause
 from ldb.refs.name import INDEX, RefKind, RefName
-from ldb.refs.store import Advanced, Ref
+from ldb.refs.store import Advanced, Lost, Ref
 
 INDEX_MAPS = frozenset({"objects", "paths"})
 NOTHING = "no such ref"
@@ -33,18 +34,23 @@ def update_ref(
 
     Raises `Conflict` where `old` is given and is not what the ref points at.
     """
-    check_commit(instance, ref, new)
-    return _advance(instance, ref, new, author, old)
+    commit = check_commit(instance, ref, new)
+    return _advance(instance, ref, commit, new, author, old)
 
 
 def delete_ref(instance: Instance, ref: RefName, author: str, old: Expected | None = None) -> Ref:
     """Write a tombstone; `NotFound` where there is no ref. Old versions can still be named."""
     instance.refs.live(ref)
-    return _advance(instance, ref, None, author, old)
+    return _advance(instance, ref, None, None, author, old)
 
 
 def _advance(
-    instance: Instance, ref: RefName, target: Oid | None, author: str, old: Expected | None
+    instance: Instance,
+    ref: RefName,
+    commit: Commit | None,
+    target: Oid | None,
+    author: str,
+    old: Expected | None,
 ) -> Ref:
     for tries in range(MAX_TRIES):
         head = instance.refs.head(ref)
@@ -54,11 +60,34 @@ def _advance(
             raise Conflict(str(ref), old.target or NOTHING, current or NOTHING, hint)
         if head is not None and current == target:
             return head
-        outcome = instance.refs.advance(ref, head, target, author)
+        outcome = _attempt(instance, ref, head, commit, target, author)
         if isinstance(outcome, Advanced):
             return outcome.ref
         pause(tries)
     raise Conflict(str(ref), "to be first", "others, again and again")
+
+
+def _attempt(
+    instance: Instance,
+    ref: RefName,
+    head: Ref | None,
+    commit: Commit | None,
+    target: Oid | None,
+    author: str,
+) -> Advanced | Lost:
+    if commit is None or target is None:
+        return instance.refs.advance(ref, head, None, author)
+    # Not trusting: other commands may have made the commit, at any time before.
+    return advance(
+        instance.objects,
+        instance.refs,
+        ref,
+        head,
+        Needs((target, *commit.parents), tuple(roots_of(commit))),
+        author,
+        lambda _: head.target if head else None,
+        trusting=False,
+    )
 
 
 def check_commit(instance: Instance, ref: RefName, oid: Oid) -> Commit:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ldb.catalog import load_records
 from ldb.errors import Corrupt, NotFound
-from ldb.history import Commit, load_commit
+from ldb.history import Commit, load_commit, roots_of
 from ldb.ids import Oid
 from ldb.instance import Instance
 from ldb.maps import nodes
@@ -101,18 +101,13 @@ def oid_list(oids: Oids) -> list[Oid]:
 def _closure(instance: Instance, commits: Iterable[Commit]) -> Reached:
     seen: set[Oid] = set()
     parts: dict[BlobType, list[Oids]] = {kind: [] for kind in BlobType}
-    for root in _roots(commits):
-        _read_rows(instance, nodes(instance.objects, root, seen), parts)
+    for commit in commits:
+        for root in roots_of(commit):
+            _read_rows(instance, nodes(instance.objects, root, seen), parts)
     parts[BlobType.MAP] = [np.frombuffer(b"".join(seen), "S32")]
     records = _unique(parts[BlobType.RECORD])
     parts[BlobType.ANNOTATION] += _histories(instance, records)
     return {kind: _unique(columns) for kind, columns in parts.items()}
-
-
-def _roots(commits: Iterable[Commit]) -> Iterator[Oid]:
-    for commit in commits:
-        yield from (root.root for root in commit.maps.values())
-        yield from (each.result.root for each in commit.operations if each.result)
 
 
 def _read_rows(instance: Instance, found: Iterator[Oid], parts: dict[BlobType, list[Oids]]) -> None:
