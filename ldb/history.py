@@ -275,9 +275,8 @@ def publish(
             instance.refs,
             ref,
             newest,
-            needs_of(instance, oid, made),
+            _needs(instance, oid, made, current),
             made.author,
-            lambda number: _restored(instance, current, number),
         )
         if isinstance(outcome, Advanced):
             return Version(ref, outcome.ref.number, oid, made)
@@ -285,14 +284,17 @@ def publish(
     raise Conflict(str(ref), "to be first", "others, again and again")
 
 
-def needs_of(instance: Instance, oid: Oid, commit: Commit) -> Needs:
+def _needs(instance: Instance, oid: Oid, commit: Commit, before: Version | None) -> Needs:
     """What a commit needs beyond its parents, which are versions."""
 
     def known() -> Iterator[Oid]:
         for parent in commit.parents:
             yield from roots_of(load_commit(instance, parent))
 
-    return Needs((oid,), tuple(roots_of(commit)), known)
+    def restored(number: int) -> Oid | None:
+        return _again(instance, before, number) if before else None
+
+    return Needs((oid,), tuple(roots_of(commit)), known, restored)
 
 
 def roots_of(commit: Commit) -> Iterator[Oid]:
@@ -301,10 +303,8 @@ def roots_of(commit: Commit) -> Iterator[Oid]:
     yield from (each.result.root for each in commit.operations if each.result)
 
 
-def _restored(instance: Instance, before: Version | None, number: int) -> Oid | None:
-    """A commit of what there was before, as another version; None where there was nothing."""
-    if before is None:
-        return None
+def _again(instance: Instance, before: Version, number: int) -> Oid:
+    """A commit of what there was before, as another version."""
     again = replace(
         before.commit,
         number=number,

@@ -24,7 +24,7 @@ from ldb.objects.codec import decode, encode
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import SETTINGS
-from ldb.refs.store import Advanced, RefStore
+from ldb.refs.store import Advanced, Lost, Ref, RefStore
 
 FORMAT = 1
 INSTANCE_KEY = "instance"
@@ -101,15 +101,15 @@ class Instance:
             new = change(old)
             if new == old:
                 return old
-            oid = self.objects.put(Blob(BlobType.SETTINGS, encode(_value_of(new))))
-            before = head.target if head else None
-            outcome = advance(
-                self.objects, self.refs, SETTINGS, head, Needs((oid,)), author, lambda _: before
-            )
-            if isinstance(outcome, Advanced):
+            if isinstance(self._advance(head, new, author), Advanced):
                 return new
             pause(tries)
         raise Conflict("settings", "to be first", "others, again and again")
+
+    def _advance(self, head: Ref | None, new: Settings, author: str) -> Advanced | Lost:
+        oid = self.objects.put(Blob(BlobType.SETTINGS, encode(_value_of(new))))
+        needs = Needs((oid,), restored=lambda _: head.target if head else None)
+        return advance(self.objects, self.refs, SETTINGS, head, needs, author)
 
 
 def pause(tries: int) -> None:

@@ -59,6 +59,7 @@ TABLE = (
     Row("query", LOOK, "Ask loose JSON files."),
     Row("fsck", CARE, "Check that everything is there and sound."),
     Row("verify", CARE, "Check that data objects are still there and the same."),
+    Row("gc", CARE, "Delete what no version needs."),
     Row("instantiate", OUT, "Write data objects and annotations into a folder."),
     Row("get", OUT, "Stage, add and instantiate in one."),
     Row("hash-object", PLUMBING, "Print the oid of a blob, and store it."),

@@ -37,6 +37,9 @@ class Needs:
     """Maps that it needs whole, and whatever their rows name."""
     known: Callable[[], Iterable[Oid]] = tuple
     """Roots of maps of versions that are there already: nobody deletes what those need."""
+    restored: Callable[[int], Oid | None] = lambda _: None
+    """What goes into the version of this number after one that was withdrawn: what there was
+    before; None for nothing."""
 
 
 def advance(
@@ -46,16 +49,14 @@ def advance(
     head: Ref | None,
     needs: Needs,
     author: str,
-    restored: Callable[[int], Oid | None],
     *,
     trusting: bool = True,
 ) -> Advanced | Lost:
     """Make `needs.blobs[0]` the version after `head`; every blob needed is there on return.
 
     Raises `Conflict` where a blob was deleted, with nothing published; if that shows only
-    afterwards, the version is withdrawn. Then `restored` gives what goes into the version
-    with the number it is given: what there was before. Not `trusting`: blobs may have been
-    relied on before this process began.
+    afterwards, the version is withdrawn. Not `trusting`: blobs may have been relied on before
+    this process began.
     """
     guard = _Guard(store, needs, trusting)
     guard.before(name)
@@ -64,7 +65,7 @@ def advance(
         try:
             guard.after(name)
         except Conflict:
-            refs.advance(name, outcome.ref, restored(outcome.ref.number + 1), author)
+            refs.advance(name, outcome.ref, needs.restored(outcome.ref.number + 1), author)
             refs.withdraw(outcome.ref)
             raise
     return outcome
@@ -118,5 +119,3 @@ class _Guard:
             ) from error
         self._settled = lists
         return False
-
-

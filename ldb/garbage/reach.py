@@ -91,9 +91,7 @@ def record_histories(source: ObjectStore, records: Oids) -> Oids:
     return as_oids(b"".join(named))
 
 
-def _named(
-    source: ObjectStore, batch: list[Oid], column: Oids
-) -> Iterator[tuple[BlobType, Oids]]:
+def _named(source: ObjectStore, batch: list[Oid], column: Oids) -> Iterator[tuple[BlobType, Oids]]:
     """What the rows of the leaves among these nodes name, in the order of the nodes."""
     leaves: dict[int, Parts] = {}
     for positions, payloads in source.scan(column, BlobType.MAP):

@@ -51,7 +51,7 @@ def _elsewhere(oids: Oids, safe: list[PackReader], loose: set[Oid]) -> Oids:
     """Those that lie neither in these packs nor loose."""
     if not len(oids):
         return oids
-    left = oids[locate(safe, oids).pack == ABSENT]
+    left: Oids = oids[locate(safe, oids).pack == ABSENT]
     left = left[~among(left, loose)]
     return left
 
@@ -64,5 +64,3 @@ def _rescue(store: ObjectStore, oids: Oids, safe: list[PackReader]) -> None:
     except Corrupt as error:
         raise NotFound("blob", f"{error.oid}, damaged in {error.where}") from error
     safe += store.written[before:]
-
-

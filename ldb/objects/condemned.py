@@ -105,6 +105,12 @@ class Condemned:
     def __or__(self, other: Condemned) -> Condemned:
         return Condemned(self.packs | other.packs, self.loose | other.loose)
 
+    def __and__(self, other: Condemned) -> Condemned:
+        return Condemned(self.packs & other.packs, self.loose & other.loose)
+
+    def __sub__(self, other: Condemned) -> Condemned:
+        return Condemned(self.packs - other.packs, self.loose - other.loose)
+
     @property
     def pack_keys(self) -> frozenset[str]:
         return frozenset(map(pack_key, self.packs))

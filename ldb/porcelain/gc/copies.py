@@ -30,6 +30,9 @@ class _Slice:
     copies: NDArray[np.int64]
     """In how many packs that can be relied on this blob lies."""
 
+    def only(self, mask: NDArray[np.bool_]) -> _Slice:
+        return _Slice(self.file[mask], self.blob[mask], self.copies[mask])
+
 
 class Copies:
     """Used blobs by file; `unreliable` names files whose copies do not count."""
@@ -68,8 +71,10 @@ class Copies:
             return
         is_hopeful = np.zeros(len(self.files), np.bool_)
         is_hopeful[hopeful] = True
-        kept = [(s.file[m], s.blob[m], s.copies[m]) for s in self._slices() for m in (is_hopeful[s.file],)]
-        file, blob, copies = (np.concatenate(column) for column in zip(*kept))
+        kept = [each.only(is_hopeful[each.file]) for each in self._slices()]
+        file = np.concatenate([each.file for each in kept])
+        blob = np.concatenate([each.blob for each in kept])
+        copies = np.concatenate([each.copies for each in kept])
         unique, blob = np.unique(blob, return_inverse=True)
         left = np.zeros(len(unique), np.int64)
         left[blob] = copies
@@ -99,17 +104,13 @@ class Copies:
 
     def _slices(self) -> Iterator[_Slice]:
         whole = sum(len(use.rows) for use in self._uses) <= AT_ONCE
+        bounds = {first: _bounds(use) for first, use in self._numbered()}
         seen = 0
         for low in range(0, 256, 256 if whole else 1):
             stop = 256 if whole else low + 1
             files, oids = [np.zeros(0, np.int64)], [np.zeros((0, 32), np.uint8)]
             for first, use in self._numbered():
-                heads = use.table.keys[use.rows] >> np.uint64(56) if not whole else None
-                start, end = (
-                    (0, len(use.rows))
-                    if heads is None
-                    else np.searchsorted(heads, [low, stop]).tolist()
-                )
+                start, end = bounds[first][[low, stop]].tolist()
                 files.append(use.file[start:end].astype(np.int64) + first)
                 oids.append(use.oids(start, end))
             file, names = np.concatenate(files), np.concatenate(oids)
@@ -119,3 +120,9 @@ class Copies:
             total = np.bincount(blob, weights=self._counts[file], minlength=len(unique))
             yield _Slice(file, blob + seen, total.astype(np.int64)[blob])
             seen += len(unique)
+
+
+def _bounds(use: Use) -> NDArray[np.int64]:
+    """Where in the used blobs each first byte begins, and the end."""
+    first = (use.table.keys[use.rows] >> np.uint64(56)).astype(np.int64)
+    return np.searchsorted(first, np.arange(257))

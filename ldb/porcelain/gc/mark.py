@@ -65,7 +65,7 @@ class Marker:
         self._shelves.same_used()
 
     def reached(self, refs: Iterable[Ref]) -> Iterator[tuple[BlobType, Oids]]:
-        """Blobs that versions need, in the order of refs and rows; histories of records excepted."""
+        """Blobs that versions need, in the order of refs and rows; not histories of records."""
         for ref in refs:
             assert ref.target is not None
             if ref.name.kind is RefKind.SETTINGS:
@@ -92,5 +92,3 @@ class Marker:
             if (codes == code).any():
                 row = oids[int((codes == code).argmax())]
                 raise Corrupt(Oid(row.tobytes()), f"a version needs it, and it {why}")
-
-

@@ -77,15 +77,18 @@ def _attempt(
 ) -> Advanced | Lost:
     if commit is None or target is None:
         return instance.refs.advance(ref, head, None, author)
+
+    def before(number: int) -> Oid | None:
+        return head.target if head else None
+
     # Not trusting: other commands may have made the commit, at any time before.
     return advance(
         instance.objects,
         instance.refs,
         ref,
         head,
-        Needs((target, *commit.parents), tuple(roots_of(commit))),
+        Needs((target, *commit.parents), tuple(roots_of(commit)), restored=before),
         author,
-        lambda _: head.target if head else None,
         trusting=False,
     )
 

@@ -1,0 +1,73 @@
+"""Deleting what is on condemned lists, and garbage still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from ldb.backends.base import Backend
+from ldb.objects.condemned import Condemned, read_condemned
+from ldb.porcelain.gc.lists import Claim, finish
+from ldb.porcelain.gc.report import Amount, GcReport
+from ldb.porcelain.gc.view import Stored, View
+from ldb.progress import Progress
+
+BATCH = 200
+"""Packs or blobs deleted by one call."""
+
+
+def sweep(
+    backend: Backend, claims: list[Claim], view: View, report: GcReport, progress: Progress
+) -> None:
+    """Delete the garbage on claimed lists; the first failed delete ends it (`StoreFailed`)."""
+    progress.start("deleting")
+    for claim in claims:
+        if not claim.holds(backend):
+            report.unfinished = True
+            return
+        names = read_condemned(backend, [claim.number])
+        doomed = doomed_of(view, names, claim.stored)
+        report.spared += len(names) - len(doomed)
+        for batch in _batches(doomed):
+            if not claim.holds(backend):
+                report.unfinished = True
+                return
+            backend.delete(_keys(view.stored, batch))
+            count(report.deleted, view.stored, batch)
+            progress.advance(len(batch))
+        finish(backend, claim.number)
+
+
+def doomed_of(view: View, names: Condemned, stored: float) -> Condemned:
+    """What of a list may be deleted: garbage still, and not stored again since."""
+    old = Condemned(
+        frozenset(name for name, each in view.stored.packs.items() if each.stored <= stored),
+        frozenset(oid for oid, each in view.stored.loose.items() if each.stored <= stored),
+    )
+    doubled = names & view.doubled & old
+    return (names & view.unused & old) | (doubled - view.without_sound_copy(doubled))
+
+
+def count(amount: Amount, stored: Stored, names: Condemned) -> None:
+    """Add files to a number of them."""
+    amount.packs += len(names.packs)
+    amount.loose += len(names.loose)
+    amount.derived += sum(len(stored.derived.get(name, ())) for name in names.packs)
+    amount.bytes += stored.size(names)
+
+
+def _batches(names: Condemned) -> Iterator[Condemned]:
+    packs, loose = iter(sorted(names.packs)), iter(sorted(names.loose))
+    while some := frozenset(islice(packs, BATCH)):
+        yield Condemned(packs=some)
+    while blobs := frozenset(islice(loose, BATCH)):
+        yield Condemned(loose=blobs)
+
+
+def _keys(stored: Stored, names: Condemned) -> Iterator[str]:
+    """Derived files before their pack: what is left by a kill belongs to something."""
+    for name in sorted(names.packs):
+        yield from (each.key for each in stored.derived.get(name, ()))
+        yield stored.packs[name].key
+    for oid in sorted(names.loose):
+        yield stored.loose[oid].key
