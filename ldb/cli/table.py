@@ -60,6 +60,7 @@ TABLE = (
     Row("fsck", CARE, "Check that everything is there and sound."),
     Row("verify", CARE, "Check that data objects are still there and the same."),
     Row("gc", CARE, "Delete what no version needs."),
+    Row("repack", CARE, "Put small packs together into large ones."),
     Row("instantiate", OUT, "Write data objects and annotations into a folder."),
     Row("get", OUT, "Stage, add and instantiate in one."),
     Row("hash-object", PLUMBING, "Print the oid of a blob, and store it."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from ldb.maps.decode import Parts, unpack
 from ldb.objects.codec import decode_as
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.oidtable import Oids, as_oids
-from ldb.objects.store import ObjectStore
 
 NODES = 4096
 """Map nodes whose rows are looked at together."""
@@ -36,6 +35,14 @@ _KIND_ANNOTATION = 2
 
 
 class _SeenAnywhere(TypedDict):
+class Source(Protocol):
+    """Where blobs are read from."""
+    def get(self, oid: Oid, kind: BlobType | None = None) -> Blob: ...
+    def scan(
+        self, oids: Oids, kind: BlobType
+    ) -> Iterator[tuple[NDArray[np.int64], list[bytes]]]: ...
+class StoredPath(TypedDict):
+    """A path in an object record."""
     gid: int
     mode: int
     mtime: int
@@ -63,7 +70,7 @@ class StoredRecord(TypedDict):
 
 
 def reach_maps(
-    source: ObjectStore, roots: Iterable[Oid], seen: set[Oid]
+    source: Source, roots: Iterable[Oid], seen: set[Oid]
 ) -> Iterator[tuple[BlobType, Oids]]:
     """Blobs that maps need, by type, in the order of their rows; some repeatedly.
 
@@ -78,7 +85,7 @@ def reach_maps(
             yield from _named(source, batch, column)
 
 
-def record_histories(source: ObjectStore, records: Oids) -> Oids:
+def record_histories(source: Source, records: Oids) -> Oids:
     """The annotations that records name; raises `Corrupt` where one is no record."""
     named: list[bytes] = []
     for positions, payloads in source.scan(records, BlobType.RECORD):
@@ -91,7 +98,7 @@ def record_histories(source: ObjectStore, records: Oids) -> Oids:
     return as_oids(b"".join(named))
 
 
-def _named(source: ObjectStore, batch: list[Oid], column: Oids) -> Iterator[tuple[BlobType, Oids]]:
+def _named(source: Source, batch: list[Oid], column: Oids) -> Iterator[tuple[BlobType, Oids]]:
     """What the rows of the leaves among these nodes name, in the order of the nodes."""
     leaves: dict[int, Parts] = {}
     for positions, payloads in source.scan(column, BlobType.MAP):

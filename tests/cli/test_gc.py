@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ldb.instance import open_instance
 from ldb.backends.local import LocalBackend
+from ldb.instance import open_instance
 from ldb.objects.codec import encode
 from ldb.objects.model import Blob, BlobType
 from tests.cli.conftest import Ldb

@@ -114,9 +114,7 @@ class Scene:
 
     def versions(self) -> list[str]:
         refs = open_instance(self.store).refs
-        return [
-            str(ref) for name in refs.names(RefKind.DATASET) for ref in refs.history(name)
-        ]
+        return [str(ref) for name in refs.names(RefKind.DATASET) for ref in refs.history(name)]
 
     def packs(self) -> list[str]:
         return [each.key for each in self.store.list("objects/pack/") if ".pack" in each.key]

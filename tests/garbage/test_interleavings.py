@@ -219,7 +219,7 @@ def test_killed_at_any_call_and_run_again(make: Make) -> None:
             check(scene.store)
             assert scene.garbage() == 0
             assert scene.rows() == 40
-            assert not [each for each in scene.store.list("objects/pack/-gc/clock")]
+            assert not list(scene.store.list("objects/pack/-gc/clock"))
             scene.commit()
             assert scene.rows() == BOTH
 

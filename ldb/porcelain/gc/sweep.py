@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 
-from ldb.backends.base import Backend
+from ldb.backends.base import Backend, Entry
+from ldb.errors import Corrupt, NotFound
 from ldb.objects.condemned import Condemned, read_condemned
+from ldb.objects.packformat import PACKS, pack_key
+from ldb.places.file import parse_places
 from ldb.porcelain.gc.lists import Claim, finish
 from ldb.porcelain.gc.report import Amount, GcReport
 from ldb.porcelain.gc.view import Stored, View
@@ -46,6 +50,20 @@ def doomed_of(view: View, names: Condemned, stored: float) -> Condemned:
     )
     doubled = names & view.doubled & old
     return (names & view.unused & old) | (doubled - view.without_sound_copy(doubled))
+
+
+def stale_places(backend: Backend, view: View) -> list[Entry]:
+    """Place files that lead to packs which are gone: queries make missing ones anew."""
+    there = {entry.key for entry in backend.list(PACKS)}
+    stale = []
+    for found in view.stored.derived.values():
+        for each in found:
+            if each.key.endswith(".places") and each.key in there:
+                with suppress(NotFound, Corrupt):
+                    named = parse_places(backend.read(each.key), each.key).packs
+                    if any(pack_key(pack.name) not in there for pack in named):
+                        stale.append(each)
+    return stale
 
 
 def count(amount: Amount, stored: Stored, names: Condemned) -> None:
