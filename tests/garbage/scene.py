@@ -58,9 +58,10 @@ class Scene:
 
     def __init__(self, values: dict[str, tuple[bytes, float]] | None = None) -> None:
         self.clock = Clock()
-        self.store = MemoryBackend("scene", self.clock)
+        self.memory = MemoryBackend("scene", self.clock)
+        self.store: Backend = self.memory
         if values is not None:
-            self.store._values.update(values)
+            self.memory._values.update(values)
             self.clock.now = max(stored for _, stored in values.values()) + LATER
             return
         create(self.store)
@@ -70,7 +71,7 @@ class Scene:
         self.clock.sleep(LATER)
 
     def copy(self) -> Scene:
-        return Scene(dict(self.store._values))
+        return Scene(dict(self.memory._values))
 
     def commit(self, hook: Hook = never, rows: range = range(20, 70), name: str = "cats") -> None:
         """Commit rows with an annotation each, on top of what there is."""

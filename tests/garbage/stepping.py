@@ -2,15 +2,20 @@
 
 `Stepped` is a backend that does something before chosen calls: run somebody else's whole
 command, move the clock, fail, or end the actor there (`Killed`). `Turns` lets several
-actors, each in a thread of its own, do one call at a time in a given order.
+actors, each in a process of its own, make one call at a time in a given order.
 """
 
 from __future__ import annotations
 
-import threading
+import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn, cast
 
 from ldb.backends.base import Backend, Buffer, Entry, Outcome, Range
+from ldb.errors import LdbError
 
 
 class Killed(BaseException):
@@ -88,41 +93,96 @@ def never(number: int, verb: str, key: str) -> None:
 
 
 class Turns:
-    """Actors in threads, of which one at a time goes on, from one call to the next."""
+    """Actors in processes of their own, of which one at a time makes one call of the store.
 
-    def __init__(self, actors: Sequence[Callable[[Hook], None]]) -> None:
-        self._go = [threading.Semaphore(0) for _ in actors]
-        self._back = threading.Semaphore(0)
-        self.ended = [False] * len(actors)
-        self.errors: list[BaseException | None] = [None] * len(actors)
-        self._threads = [
-            threading.Thread(target=self._run, args=(at, actor)) for at, actor in enumerate(actors)
-        ]
-        for thread in self._threads:
-            thread.start()
+    (Not threads: a `cached_property` holds a lock while it reads, up to Python 3.11.)
+    """
 
-    def _run(self, at: int, actor: Callable[[Hook], None]) -> None:
-        def hook(number: int, verb: str, key: str) -> None:
-            self._back.release()
-            self._go[at].acquire()
+    def __init__(self, store: Backend, actors: Sequence[Callable[[Backend], None]]) -> None:
+        self._store = store
+        self._pipes: list[Connection] = []
+        self._pids: list[int] = []
+        self.errors: list[str] = [""] * len(actors)
+        for actor in actors:
+            ours, theirs = Pipe()
+            pid = os.fork()
+            if not pid:
+                _act(theirs, actor)
+            theirs.close()
+            self._pipes.append(ours)
+            self._pids.append(pid)
+        self._waiting: list[Any] = [pipe.recv() for pipe in self._pipes]
 
-        self._go[at].acquire()
+    def step(self, at: int, noticed: float) -> None:
+        """Let an actor make a call; `noticed`: how long it knows to have slept by then."""
+        call = self._waiting[at]
+        if call is None:
+            return
         try:
-            actor(hook)
-        except BaseException as error:  # noqa: BLE001  (told to the test)
-            self.errors[at] = error
-        self.ended[at] = True
-        self._back.release()
+            answer = getattr(self._store, call[0])(*call[1], **call[2])
+            result = (list(answer) if call[0] == "list" else answer, None, noticed)
+        except LdbError as error:
+            result = (None, error, noticed)
+        self._pipes[at].send(result)
+        self._waiting[at] = self._pipes[at].recv()
+        if self._waiting[at][0] == "end":
+            self.errors[at] = self._waiting[at][1]
+            self._waiting[at] = None
+            os.waitpid(self._pids[at], 0)
 
-    def step(self, at: int) -> None:
-        """Let an actor go on until its next call, or its end."""
-        if not self.ended[at]:
-            self._go[at].release()
-            self._back.acquire()
-
-    def finish(self) -> None:
+    def finish(self, noticed: float) -> None:
         """Let all go on to their ends, one after the other."""
-        for at, thread in enumerate(self._threads):
-            while not self.ended[at]:
-                self.step(at)
-            thread.join()
+        for at in range(len(self._pipes)):
+            while self._waiting[at] is not None:
+                self.step(at, noticed)
+
+
+def _act(pipe: Connection, actor: Callable[[Backend], None]) -> NoReturn:
+    """What an actor's process does."""
+    told = ""
+    try:
+        actor(Remote(pipe))
+    except BaseException:  # noqa: BLE001  (told to the test)
+        told = traceback.format_exc()
+    pipe.send(("end", told))
+    os._exit(0)
+
+
+class Remote:
+    """A backend that another process has, which answers when it likes."""
+
+    noticed = 0.0
+    """What was told with the last answer."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def _ask(self, verb: str, *args: object, **options: object) -> Any:
+        self._pipe.send((verb, args, options))
+        value, error, Remote.noticed = self._pipe.recv()
+        if error is not None:
+            raise error
+        return value
+
+    @property
+    def url(self) -> str:
+        return "memory://remote"
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> Buffer:
+        return cast(bytes, self._ask("read", key, start, stop))
+
+    def read_many(self, ranges: Sequence[Range]) -> list[Buffer]:
+        return cast("list[Buffer]", self._ask("read_many", list(ranges)))
+
+    def create(self, key: str, data: Buffer, *, unconditional: bool = False) -> Outcome:
+        return cast(Outcome, self._ask("create", key, bytes(data), unconditional=unconditional))
+
+    def folders(self, prefix: str) -> list[str]:
+        return cast("list[str]", self._ask("folders", prefix))
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+        return iter(cast("list[Entry]", self._ask("list", prefix, after)))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._ask("delete", [key])

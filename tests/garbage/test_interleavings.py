@@ -53,8 +53,7 @@ def commits(scene: Scene, hook: Hook) -> bool:
     """Commit; whether that worked. If not, nothing of it is left, and it works next time."""
     try:
         scene.commit(hook)
-    except Conflict as error:
-        assert "ldb gc" in str(error)
+    except Conflict:
         check(scene.store)
         assert scene.rows() == 40
         scene.commit()
@@ -94,7 +93,7 @@ def test_garbage_goes_in_two_phases(make: Make) -> None:
 
 def test_young_garbage_is_left_alone(first: Scene, make: Make) -> None:
     scene = make()
-    scene.clock.now = max(stored for _, stored in first.store._values.values()) + 3600
+    scene.clock.now = max(stored for _, stored in first.memory._values.values()) + 3600
     report = scene.gc()
     assert (report.young.packs, report.condemned.packs) == (2, 0)
 
@@ -166,6 +165,18 @@ def test_a_writer_at_any_call_of_a_sweep(make: Make) -> None:
         assert scene.rows() == BOTH
 
 
+def _others(scene: Scene, at: int, slept: float, noticed: bool) -> Hook:
+    """A gc and a commit before one call, but not before a delete that nobody noticed."""
+
+    def hook(number: int, verb: str, key: str) -> None:
+        if number == at and (noticed or verb != "delete"):
+            scene.clock.sleep(slept, noticed)
+            scene.gc()
+            scene.commit()
+
+    return hook
+
+
 def test_another_gc_and_a_writer_at_any_call_of_a_sweep(make: Make) -> None:
     """The other one may be later by a grace period, so that this one has slept for so long.
 
@@ -181,14 +192,8 @@ def test_another_gc_and_a_writer_at_any_call_of_a_sweep(make: Make) -> None:
     for slept, noticed in ((0.0, True), (LATER, True), (LATER, False)):
         for at in range(calls(marked().gc)):
             scene = marked()
-
-            def hook(number: int, verb: str, key: str, scene: Scene = scene, at: int = at) -> None:
-                if number == at and (noticed or verb != "delete"):
-                    scene.clock.sleep(slept, noticed)
-                    scene.gc()
-                    scene.commit()
-
-            scene.gc(hook)
+            others = _others(scene, at, slept, noticed)
+            scene.gc(others)
             if scene.rows() != BOTH:
                 scene.commit()
             check(scene.store)

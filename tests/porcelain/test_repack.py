@@ -75,7 +75,7 @@ def test_what_is_repacked_stays(values: dict[str, bytes]) -> None:
 def test_types_apart_where_there_is_much(
     values: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repacking, "PACK_BYTES", 1000)
+    monkeypatch.setattr(repacking, "PACK_BYTES", 20_000)
     backend = store_of(values)
     report = repack(again(backend))
     assert report.new_packs == 3
