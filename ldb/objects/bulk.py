@@ -66,6 +66,10 @@ class Group:
     whole: Stored | None = None
     """The block itself, where these are all of its blobs, in their order."""
 
+    def moved(self, places: Positions) -> Group:
+        """The same group in a longer column, of which `places` are the positions looked at."""
+        return Group(self.type, places[self.positions], self.payloads, self.whole)
+
 
 def locate(packs: Sequence[PackReader], oids: Oids) -> Located:
     """Look all oids up in all packs; the first pack that has a blob is taken."""

@@ -135,7 +135,27 @@ class ObjectStore:
             yield group.positions, group.payloads
 
     def groups(self, oids: NDArray[np.uint8]) -> Iterator[Group]:
-        """Blobs of any kinds, as they lie together; errors as for `get`."""
+        """Blobs of any kinds, as they lie together; errors as for `get`.
+
+        Packs that are deleted meanwhile have had their blobs copied into others: look again.
+        """
+        import numpy as np
+
+        done = np.zeros(len(oids), np.bool_)
+        try:
+            for group in self._groups(oids):
+                done[group.positions] = True
+                yield group
+            return
+        except NotFound as error:
+            if error.kind != "key":  # no file was missing, but a blob
+                raise
+        left = np.flatnonzero(~done)
+        self.refresh()
+        for group in self._groups(oids[left]):
+            yield group.moved(left)
+
+    def _groups(self, oids: NDArray[np.uint8]) -> Iterator[Group]:
         from ldb.objects.bulk import Group, among, locate, read_groups
 
         for attempt in range(2):

@@ -56,6 +56,8 @@ SETUP["merge"] = [
 SETUP["unindex"] = SETUP["stage"]
 SETUP["rename"] = [*SETUP["commit"], "-C cats commit"]
 SETUP["delete"] = SETUP["rename"]
+SETUP["repack"] = SETUP["rename"]
+SETUP["gc"] = [*SETUP["rename"], "repack"]
 
 COMMANDS = {
     "init": "init instance",
@@ -69,6 +71,8 @@ COMMANDS = {
     "unindex": "unindex data/b/03.jpg",
     "rename": "ds rename ds:cats ds:tigers",
     "delete": "ds del ds:cats",
+    "repack": "repack",
+    "gc": "gc --prune --alone",
 }
 
 

@@ -30,6 +30,7 @@ HARMLESS = (
     "nothing refers to ",
     "is named by no ref",
     "was left by a command that was killed",
+    "are stored more than once",
 )
 """What fsck may note after a kill."""
 
@@ -66,7 +67,8 @@ def trials(base: Path, scenario: str, kind: str) -> tuple[list[Trial], Trial]:
 
 def check(trial: Trial, last: Trial, scenario: str) -> None:
     """What holds after a command was stopped, and after it was run again."""
-    assert not trial.lost, trial
+    lost = [name for name in trial.lost if scenario != "gc" or not name.startswith("objects/")]
+    assert not lost, trial
     assert not trial.problems, trial
     assert all(any(each in note for each in HARMLESS) for note in trial.notes), trial.notes
     assert trial.versions >= trial.versions_before

@@ -20,7 +20,9 @@ from ldb.settings import InstanceChoice
 from ldb.workspace import find
 
 if TYPE_CHECKING:
+    from ldb.backends.base import Backend
     from ldb.porcelain.fsck import Report
+    from ldb.porcelain.fsck.repair import Repaired
 
 CORRUPT = 5
 SHOWN_VERSIONS = 5
@@ -30,28 +32,52 @@ SHOWN_VERSIONS = 5
 @click.option(
     "--workspace", metavar="DIR", help="Check this workspace too; by default the one around you."
 )
+@click.option("--repair", is_flag=True, help="Mend what can be mended, then check.")
+@click.option(
+    "--from", "copy", metavar="PATH|URL", help="With --repair: another copy of the instance."
+)
 @output_options(json=True)
 @pass_app
-def command(app: App, workspace: str | None, out: Output) -> int:
+def command(app: App, workspace: str | None, repair: bool, copy: str | None, out: Output) -> int:
     """Check every file of the instance, and of the workspace around you.
 
     Finds whatever is damaged or missing, names it, and says which versions need it: exit
-    code 5. Nothing is changed. `-v` also tells what is odd and harmless.
+    code 5. Nothing is changed without --repair. `-v` also tells what is odd and harmless.
 
     \b
     Examples:
       ldb fsck
       ldb fsck -v
       ldb fsck --json | jq -r '.problems[].name'
+      ldb fsck --repair --from /backup/instance
     """
+    if copy is not None and not repair:
+        raise click.UsageError("--from says where --repair takes things from: give that too")
     folder = _workspace(app, workspace)
-    choice = need_choice(_choice(app))
-    report = fsck(open_backend(choice.where), folder, out.progress())
+    backend = open_backend(need_choice(_choice(app)).where)
+    done = _repaired(app, backend, copy, out) if repair else None
+    report = fsck(backend, folder, out.progress())
     if out.as_json:
-        out.json(_json(report))
+        out.json(_json(report) | (asdict(done) if done else {}))
     else:
         _print(report, out)
     return 0 if report.sound else CORRUPT
+
+
+def _repaired(app: App, backend: Backend, copy: str | None, out: Output) -> Repaired:
+    """Mend, and tell what was mended and what was not."""
+    from ldb.porcelain.fsck.repair import repair
+
+    source = None
+    if copy is not None:
+        where = copy if "://" in copy else os.path.normpath(os.path.join(app.cwd, copy))
+        source = open_backend(where)
+    done = repair(backend, source, out.progress())
+    for line in done.mended:
+        out.say(f"mended: {line}")
+    for line in done.lost:
+        out.warn(f"not mended: {line}")
+    return done
 
 
 def _workspace(app: App, given: str | None) -> str | None:

@@ -24,9 +24,13 @@ from ldb.porcelain.gc.view import store_time
 from ldb.progress import Progress
 
 
-def mend_derived(backend: Backend, mended: list[str], progress: Progress) -> None:
-    """Make columns and places anew; delete those without a pack, and old temporary files."""
-    findings = Findings()
+def mend_derived(
+    backend: Backend, findings: Findings, mended: list[str], progress: Progress
+) -> None:
+    """Make columns and places anew; delete those without a pack, and old temporary files.
+
+    `findings` know which packs are damaged, so that those vouch for nothing.
+    """
     check_derived([Store(backend)], findings, progress)
     there = {entry.key for entry in backend.list(PACKS)}
     bad = {key for key in there if derived_from(key) and findings.names(key)}

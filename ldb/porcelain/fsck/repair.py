@@ -56,10 +56,10 @@ def repair(backend: Backend, copy: Backend | None = None, progress: Progress = S
     mending = _Mending(backend, copy, parts, progress)
     _mend_versions(backend, mending, done, progress)
     _bring_refs(backend, copy, mending, missing, done)
-    _drop_damaged(backend, mending, done)
+    findings = _drop_damaged(backend, mending, done)
     if mending.written:
         done.mended.append(f"{len(mending.written)} blob(s) written once more, from sound copies")
-    mend_derived(backend, done.mended, progress)
+    mend_derived(backend, findings, done.mended, progress)
     return done
 
 
@@ -266,8 +266,8 @@ def _bring_refs(
         done.mended.append(f"{ref}: taken from the copy")
 
 
-def _drop_damaged(backend: Backend, mending: _Mending, done: Repaired) -> None:
-    """Delete damaged files, once all that can be read in them lies elsewhere."""
+def _drop_damaged(backend: Backend, mending: _Mending, done: Repaired) -> Findings:
+    """Delete damaged files, once all that can be read in them lies elsewhere; what was found."""
     findings = Findings()
     parts = list(blob_files(backend, "", (INSTANCE_KEY,), findings, SILENT))
     for part in parts:
@@ -280,6 +280,7 @@ def _drop_damaged(backend: Backend, mending: _Mending, done: Repaired) -> None:
         if oid is not None and findings.names(entry.key) and oid not in mending.gone:
             backend.delete([entry.key])
             done.mended.append(f"{entry.key}: deleted, it cannot be read and is not needed")
+    return findings
 
 
 def _drop(

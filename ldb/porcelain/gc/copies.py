@@ -1,7 +1,7 @@
 """Which files are not needed because others hold the same blobs.
 
 Only blobs that versions need count. A file can be spared when each of them lies in another
-pack that stays; smaller packs go first, so that what `repack` made stays. Oids are looked
+pack that stays; older packs go first, so that what `repack` made stays. Oids are looked
 through slice by slice where there are many, so that memory stays bounded.
 """
 

@@ -11,7 +11,7 @@ from ldb.instance import Instance
 from ldb.objects.condemned import Condemned, read_condemned
 from ldb.porcelain.gc.lists import CLAIM_LIFE, Folder, claim, clear, condemn, read_folder
 from ldb.porcelain.gc.report import GcReport, Waiting
-from ldb.porcelain.gc.sweep import count, doomed_of, stale_places, sweep
+from ldb.porcelain.gc.sweep import count, doomed_of, renew_places, sweep
 from ldb.porcelain.gc.view import View, look, store_time
 from ldb.progress import SILENT, Progress
 
@@ -79,6 +79,8 @@ def _pruned(instance: Instance, grace: float, alone: bool, progress: Progress) -
         folder = read_folder(instance.backend)
         report.waiting.append(_waiting(instance.backend, folder, made[0], view.now, grace))
     _tidy(instance.backend, view, grace, report)
+    if report.deleted.packs:
+        renew_places(instance)
     _fill(report, view, grace)
     return report
 
@@ -136,8 +138,6 @@ def _orphans(view: View, grace: float) -> list[Entry]:
 def _tidy(backend: Backend, view: View, grace: float, report: GcReport) -> None:
     """Delete what nothing can need, whoever is at work."""
     orphans = _orphans(view, grace)
-    if report.deleted.packs:
-        orphans += stale_places(backend, view)
     backend.delete(each.key for each in orphans)
     report.deleted.derived += len(orphans)
     report.deleted.bytes += sum(each.size for each in orphans)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
 
-from ldb.backends.base import Backend, Entry
-from ldb.errors import Corrupt, NotFound
+from ldb.backends.base import Backend
+from ldb.instance import Instance
 from ldb.objects.condemned import Condemned, read_condemned
-from ldb.objects.packformat import PACKS, pack_key
-from ldb.places.file import parse_places
+from ldb.objects.packformat import pack_name
+from ldb.places.find import load_places
+from ldb.places.write import write_places
 from ldb.porcelain.gc.lists import Claim, finish
 from ldb.porcelain.gc.report import Amount, GcReport
 from ldb.porcelain.gc.view import Stored, View
@@ -52,18 +52,15 @@ def doomed_of(view: View, names: Condemned, stored: float) -> Condemned:
     return (names & view.unused & old) | (doubled - view.without_sound_copy(doubled))
 
 
-def stale_places(backend: Backend, view: View) -> list[Entry]:
-    """Place files that lead to packs which are gone: queries make missing ones anew."""
-    there = {entry.key for entry in backend.list(PACKS)}
-    stale = []
-    for found in view.stored.derived.values():
-        for each in found:
-            if each.key.endswith(".places") and each.key in there:
-                with suppress(NotFound, Corrupt):
-                    named = parse_places(backend.read(each.key), each.key).packs
-                    if any(pack_key(pack.name) not in there for pack in named):
-                        stale.append(each)
-    return stale
+def renew_places(instance: Instance) -> None:
+    """Make place files anew that lead to packs which are gone: nobody can use them."""
+    store = instance.objects
+    store.refresh()
+    there = {pack_name(pack.key) for pack in store.packs()}
+    for pack in store.packs():
+        file = load_places(pack)
+        if file is not None and any(each.name not in there for each in file.packs):
+            write_places(store, pack)
 
 
 def count(amount: Amount, stored: Stored, names: Condemned) -> None:

@@ -112,6 +112,13 @@ def look(instance: Instance, grace: float, progress: Progress) -> View:
 
     Of files stored less than `grace` seconds ago none is doubled: those are the newer copies.
     """
+    for _ in range(TRIES - 1):
+        with suppress(NotFound):  # another gc deleted what we were about to read
+            return _look(instance, grace, progress)
+    return _look(instance, grace, progress)
+
+
+def _look(instance: Instance, grace: float, progress: Progress) -> View:
     backend = instance.backend
     now = store_time(backend)
     lists, condemned = _condemned(backend)
@@ -123,7 +130,7 @@ def look(instance: Instance, grace: float, progress: Progress) -> View:
     copies = Copies(shelves, condemned.packs)
     used = {name for name, count in zip(copies.files, copies.used.tolist()) if count}
     old = [e for e in stored.packs.items() if e[1].stored <= now - grace or e[0] in condemned.packs]
-    order = [name for name, _ in sorted(old, key=lambda each: (each[1].size, each[0]))]
+    order = [name for name, _ in sorted(old, key=lambda each: (each[1].stored, each[0]))]
     spared = copies.spare([name for name in order if name in used])
     gone = condemned.packs | spared
     keepers = [reader for name, reader in readers.items() if name in used and name not in gone]
