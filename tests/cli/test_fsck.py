@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,21 @@ def test_damaged_instance_file(ldb: Ldb, base: Path) -> None:
     assert result.code == 5
     assert result.out.startswith("instance: ")
     assert "1 problem(s)" in result.err
+
+
+def test_repair_from_a_copy(ldb: Ldb, base: Path) -> None:
+    """Told what was mended, and then checked as without `--repair`."""
+    shutil.copytree(base / "instance", base / "copy")
+    instance = ("--instance", str(base / "instance"))
+    pack = largest_pack(base)
+    flip(pack, 100)
+    alone = ldb(*instance, "fsck", "--repair")
+    assert alone.code == 5
+    assert "not mended: " in alone.err
+    done = ldb("-C", str(base), *instance, "fsck", "--repair", "--from", "copy")
+    assert done.code == 0
+    assert f"mended: objects/pack/{pack.name}: taken from the copy" in done.err
+    value = json.loads(ldb(*instance, "fsck", "--repair", "--json").out)
+    assert (value["sound"], value["mended"], value["lost"]) == (True, [], [])
+    assert ldb(*instance, "fsck", "--from", "copy").code == 2
+    assert ldb(*instance, "fsck", "--repair", "--from", str(base / "data")).code == 3

@@ -118,6 +118,7 @@ class Turns:
         call = self._waiting[at]
         if call is None:
             return
+        result: tuple[object, LdbError | None, float]
         try:
             answer = getattr(self._store, call[0])(*call[1], **call[2])
             result = (list(answer) if call[0] == "list" else answer, None, noticed)
