@@ -34,15 +34,16 @@ _KIND_ANNOTATION = 2
 """The last field of a row of `paths` that names an annotation, not a data object."""
 
 
-class _SeenAnywhere(TypedDict):
 class Source(Protocol):
     """Where blobs are read from."""
+
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob: ...
     def scan(
         self, oids: Oids, kind: BlobType
     ) -> Iterator[tuple[NDArray[np.int64], list[bytes]]]: ...
-class StoredPath(TypedDict):
-    """A path in an object record."""
+
+
+class _SeenAnywhere(TypedDict):
     gid: int
     mode: int
     mtime: int

@@ -79,15 +79,11 @@ def index(
     progress: Progress = SILENT,
     clouds: Sequence[CloudTarget] = (),
 ) -> IndexReport:
-<<<<<<< HEAD
     """Index local folders and files, and what object stores hold; returns what was found.
 
     `clouds` do not overlap and are sorted by folder (`joined`). Raises `LdbError`.
     """
-=======
-    """Index local folders and files; returns what was found. Raises `LdbError`."""
     instance.objects.packs()  # before any worker relies on what is there: garbage/guard.py
->>>>>>> 6d2099f (Design of gc beside live writers; a ref is advanced only once nothing it needs is condemned)
     base = head(instance, INDEX)
     catalog = Catalog(instance, base)
     report = IndexReport()
