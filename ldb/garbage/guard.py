@@ -68,6 +68,9 @@ def advance(
             refs.advance(name, outcome.ref, needs.restored(outcome.ref.number + 1), author)
             refs.withdraw(outcome.ref)
             raise
+        except StoreFailed as error:
+            error.hint = f"{outcome.ref} is saved; `ldb fsck` tells whether all it needs is there"
+            raise
     return outcome
 
 

@@ -46,6 +46,12 @@ def is_garbage_key(key: str) -> bool:
     return bool(_KEY.fullmatch(key) or _CLOCK.fullmatch(key))
 
 
+def list_number(key: str) -> int | None:
+    """The number of the list that a key names; None for any other key."""
+    match = _KEY.fullmatch(key)
+    return int(match[1]) if match and match[2] == "list" else None
+
+
 @dataclass(frozen=True, slots=True)
 class Lists:
     """What a listing of the folder shows; two are equal where nothing happened in between.

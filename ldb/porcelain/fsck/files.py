@@ -19,7 +19,7 @@ from ldb.backends.local import LocalBackend
 from ldb.errors import BadName, Corrupt, LdbError, NotFound
 from ldb.ids import Oid
 from ldb.objects.bulk import digest_all
-from ldb.objects.condemned import is_garbage_key
+from ldb.objects.condemned import decode_list, is_garbage_key, list_number
 from ldb.objects.loose import oid_of_key, parse_loose
 from ldb.objects.oidtable import Oids, as_oids, build, columns
 from ldb.objects.packcheck import verify
@@ -86,7 +86,9 @@ def blob_files(
     for each in entries:
         if derived_from(each.key):
             _count(findings, each)
-        elif each.key not in known and not is_garbage_key(each.key):
+        elif is_garbage_key(each.key):
+            _condemned(backend, each, prefix, findings)
+        elif each.key not in known:
             stray(findings, prefix + each.key)
     progress.start("checking files", sum(each.size for each in packs))
     for each in packs:
@@ -95,6 +97,19 @@ def blob_files(
         progress.advance(each.size)
     yield loose_part(backend, loose, prefix, findings)
     _temporaries(backend, findings)
+
+
+def _condemned(backend: Backend, entry: Entry, prefix: str, findings: Findings) -> None:
+    """Check a condemned list: nobody commits while one cannot be read."""
+    _count(findings, entry)
+    number = list_number(entry.key)
+    if number is not None:
+        try:
+            decode_list(number, bytes(backend.read(entry.key)))
+        except NotFound:  # finished meanwhile
+            pass
+        except LdbError as error:
+            findings.problem(prefix + entry.key, str(error))
 
 
 def stray(findings: Findings, key: str) -> None:

@@ -21,6 +21,7 @@ from ldb.garbage.rescue import CopyWriter
 from ldb.history import decode_commit, roots_of
 from ldb.ids import Oid
 from ldb.instance import INSTANCE_KEY, open_instance
+from ldb.objects.condemned import list_key, read_condemned, read_lists
 from ldb.objects.loose import OBJECTS, oid_of_key, parse_loose
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.oidtable import Oids, as_oids
@@ -32,6 +33,7 @@ from ldb.porcelain.fsck.files import blob_files, ref_file
 from ldb.porcelain.fsck.mend_derived import mend_derived
 from ldb.porcelain.fsck.report import Findings
 from ldb.porcelain.fsck.shelves import DAMAGED, MISSING, Codes, Part, Shelves
+from ldb.porcelain.gc.lists import finish
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import RefKind
 from ldb.refs.store import Ref, decode
@@ -51,6 +53,7 @@ def repair(backend: Backend, copy: Backend | None = None, progress: Progress = S
     """Mend the instance on `backend`, also out of `copy`; raises `Conflict` for another's copy."""
     done = Repaired()
     _mend_instance(backend, copy, done)
+    _mend_lists(backend, done)
     missing = _mend_refs(backend, copy, done)
     parts = _mend_files(backend, copy, done, progress)
     mending = _Mending(backend, copy, parts, progress)
@@ -79,6 +82,18 @@ def _mend_instance(backend: Backend, copy: Backend | None, done: Repaired) -> No
         return
     if copy is not None and open_instance(copy).id != mine:
         raise Conflict(f"instance at {copy.url}", f"a copy of {backend.url}", "another instance")
+
+
+def _mend_lists(backend: Backend, done: Repaired) -> None:
+    """Finish condemned lists that cannot be read: their names are garbage, and found again."""
+    for number in read_lists(backend).active:
+        try:
+            read_condemned(backend, [number])
+        except NotFound:
+            pass
+        except LdbError:
+            finish(backend, number)
+            done.mended.append(f"{list_key(number)}: dropped; gc makes another")
 
 
 def _mend_refs(backend: Backend, copy: Backend | None, done: Repaired) -> list[Ref]:

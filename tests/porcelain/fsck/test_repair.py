@@ -11,7 +11,8 @@ from ldb.backends.base import Backend
 from ldb.backends.local import LocalBackend
 from ldb.backends.memory import MemoryBackend
 from ldb.errors import Conflict, Corrupt
-from ldb.instance import create, open_instance
+from ldb.instance import Location, Settings, create, open_instance
+from ldb.objects.condemned import Condemned, encode_list, list_key
 from ldb.porcelain.fsck import fsck
 from ldb.porcelain.fsck.repair import repair
 from ldb.porcelain.repack import repack
@@ -162,3 +163,15 @@ def test_old_temporary_files_go(values: Values, tmp_path: Path) -> None:
         os.utime(path, (path.stat().st_mtime - age,) * 2)
     assert repair(backend).mended == ["tmp/: 1 file(s) of stopped commands deleted"]
     assert [path.name for path in (tmp_path / "tmp").iterdir()] == ["cd" * 16]
+
+
+def test_a_damaged_condemned_list_is_dropped(values: Values) -> None:
+    """While it is there nobody can commit: what it condemns cannot be told."""
+    backend = store_of(values)
+    backend.create(list_key(1), encode_list(1, Condemned())[:-5])
+    assert [each.name for each in fsck(backend).problems] == [list_key(1)]
+    with pytest.raises(Corrupt):
+        open_instance(backend).update_settings(lambda _: Settings((Location("file:///d"),)), "Ann")
+    assert not repair(backend).lost
+    assert sound(backend)
+    open_instance(backend).update_settings(lambda _: Settings((Location("file:///d"),)), "Ann")
