@@ -33,7 +33,9 @@ def write_places(store: ObjectStore, pack: PackReader) -> bytes | None:
 
     Nothing depends on a place file, so one that cannot be written is left out.
     """
-    data = make_places(store, pack)
+    data = None
+    with suppress(NotFound):  # the pack is gone: whoever needs what was in it is told so
+        data = make_places(store, pack)
     if data is not None:
         with suppress(LdbError):
             key = places_key(pack_name(pack.key) or "")
