@@ -7,7 +7,6 @@ checks: annotations, object records with the annotations of their history, trans
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Protocol, TypedDict
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from ldb.errors import BadInput, Corrupt
 from ldb.ids import OID_BYTES, Oid
-from ldb.maps.copy import nodes
+from ldb.maps.copy import children_of
 from ldb.maps.decode import Parts, unpack
 from ldb.objects.codec import decode_as
 from ldb.objects.model import Blob, BlobType
@@ -75,15 +74,31 @@ def reach_maps(
 ) -> Iterator[tuple[BlobType, Oids]]:
     """Blobs that maps need, by type, in the order of their rows; some repeatedly.
 
-    Nodes in `seen` are left out with all below them; those found are added. Raises
-    `NotFound` or `Corrupt` where a node cannot be read: what is below it cannot be known.
+    All maps go down together, level by level, so that many versions cost few reads. Nodes in
+    `seen` are left out with all below them; those found are added. Raises `NotFound` or
+    `Corrupt` where a node cannot be read: what is below it cannot be known.
     """
-    for root in roots:
-        found = nodes(source, root, seen)
-        while batch := list(islice(found, NODES)):
+    waiting = _fresh(roots, seen)
+    while waiting:
+        below: list[Oid] = []
+        for at in range(0, len(waiting), NODES):
+            batch = waiting[at : at + NODES]
             column = as_oids(b"".join(batch))
             yield BlobType.MAP, column
-            yield from _named(source, batch, column)
+            found = _read(source, batch, column)
+            for oid, node in zip(batch, found):
+                children = children_of(oid, node).tobytes()
+                parts = (children[at : at + OID_BYTES] for at in range(0, len(children), OID_BYTES))
+                below += _fresh(map(Oid, parts), seen)
+            yield from _named(batch, found)
+        waiting = below
+
+
+def _fresh(oids: Iterable[Oid], seen: set[Oid]) -> list[Oid]:
+    """Those not seen yet, in order, each once; they are seen now."""
+    fresh = [oid for oid in dict.fromkeys(oids) if oid not in seen]
+    seen.update(fresh)
+    return fresh
 
 
 def record_histories(source: Source, records: Oids) -> Oids:
@@ -99,18 +114,22 @@ def record_histories(source: Source, records: Oids) -> Oids:
     return as_oids(b"".join(named))
 
 
-def _named(source: Source, batch: list[Oid], column: Oids) -> Iterator[tuple[BlobType, Oids]]:
-    """What the rows of the leaves among these nodes name, in the order of the nodes."""
-    leaves: dict[int, Parts] = {}
+def _read(source: Source, batch: list[Oid], column: Oids) -> list[Parts]:
+    """Nodes, in order."""
+    found: dict[int, Parts] = {}
     for positions, payloads in source.scan(column, BlobType.MAP):
         for position, payload in zip(positions.tolist(), payloads):
-            node = unpack(batch[position], Blob(BlobType.MAP, payload))
-            if not node["level"]:
-                leaves[position] = node
+            found[position] = unpack(batch[position], Blob(BlobType.MAP, payload))
+    return [found[position] for position in range(len(batch))]
+
+
+def _named(batch: list[Oid], found: list[Parts]) -> Iterator[tuple[BlobType, Oids]]:
+    """What the rows of the leaves among these nodes name, in the order of the nodes."""
     columns: dict[BlobType, list[Oids]] = {}
-    for position in sorted(leaves):
-        for kind, oids in _fields(batch[position], leaves[position]):
-            columns.setdefault(kind, []).append(oids)
+    for oid, node in zip(batch, found):
+        if not node["level"]:
+            for kind, oids in _fields(oid, node):
+                columns.setdefault(kind, []).append(oids)
     for kind, parts in columns.items():
         oids = np.concatenate(parts)
         yield kind, oids[oids.any(axis=1)]

@@ -128,10 +128,10 @@ def _read(source: NodeSource, oid: Oid, level: int | None) -> tuple[bytes, int, 
     node = unpack(oid, blob)
     if level is not None and node["level"] != level:
         raise Corrupt(oid, f"map node of level {node['level']} where its parent has {level}")
-    return blob.payload, node["level"], _children(oid, node)
+    return blob.payload, node["level"], children_of(oid, node)
 
 
-def _children(oid: Oid, node: Parts) -> Oids:
+def children_of(oid: Oid, node: Parts) -> Oids:
     """Children of a node, whatever the schema of its leaves."""
     if not node["level"]:
         return np.zeros((0, OID_BYTES), np.uint8)

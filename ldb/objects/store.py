@@ -9,6 +9,7 @@ Rules: docs/formats/objects.md and pack.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -172,7 +173,7 @@ class ObjectStore:
             raise self._missing(oids[rest[0]].tobytes(), at.damaged)
         yield from read_groups(packs, oids, at)
         for position in at.missing:
-            blob = self._found(Oid(oids[position].tobytes()))
+            blob = self._loose_blob(Oid(oids[position].tobytes()))
             yield Group(blob.type, position.reshape(1), [blob.payload])
 
     def contains(self, oids: NDArray[np.uint8], own: bool = False) -> NDArray[np.bool_]:
@@ -312,6 +313,14 @@ class ObjectStore:
             if not attempt:
                 self.refresh()
         raise self._missing(oid, damaged)
+
+    def _loose_blob(self, oid: Oid) -> Blob:
+        """A blob that no pack has: its file first, since looking through all packs is slow."""
+        for layer in self._layers():
+            if oid in layer._loose_oids():
+                with suppress(Corrupt, NotFound):
+                    return parse_loose(layer.backend.read(loose_key(oid)), oid)
+        return self._found(oid)
 
     def _look(self, oid: Oid, damaged: list[Corrupt]) -> Blob | None:
         for place, pack in enumerate(self.packs()):

@@ -167,7 +167,7 @@ def test_index_on_a_folder_store(tmp_path: Path) -> None:
         index(place, [str(data)])
 
     calls = 0
-    for at in range(0, 400, 5):
+    for at in range(0, 100, 9):
         with suppress(Killed):
             run(_killed_at_ref)
         made = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ldb.backends.base import Backend
-from ldb.errors import Corrupt, Unsupported
+from ldb.errors import Corrupt, NotFound, Unsupported
 from ldb.garbage.reach import reach_maps, record_histories
 from ldb.history import decode_commit, roots_of
 from ldb.ids import Oid
@@ -57,34 +57,38 @@ class Marker:
     def mark(self, refs: Iterable[Ref]) -> None:
         """Mark all that these versions need."""
         self._progress.start("looking what versions need")
+        try:
+            self._mark(refs)
+        except NotFound as error:
+            if error.kind != "blob":  # a file that was there a moment ago
+                raise
+            raise Corrupt(error.name, "a version needs it, and it is missing") from None
+        self._shelves.same_used()
+
+    def _mark(self, refs: Iterable[Ref]) -> None:
         for _, oids in self.reached(refs):
             self._look(oids)
             self._progress.advance(len(oids))
         for records in self._shelves.used(BlobType.RECORD, RECORDS):
             self._look(record_histories(self._store, records))
-        self._shelves.same_used()
 
     def reached(self, refs: Iterable[Ref]) -> Iterator[tuple[BlobType, Oids]]:
         """Blobs that versions need, in the order of refs and rows; not histories of records."""
+        targets: dict[bool, list[Oid]] = {True: [], False: []}
         for ref in refs:
-            assert ref.target is not None
-            if ref.name.kind is RefKind.SETTINGS:
-                yield BlobType.SETTINGS, as_oids(ref.target)
-            else:
-                yield from self._commit(ref.target)
-
-    def _commit(self, start: Oid) -> Iterator[tuple[BlobType, Oids]]:
-        """A commit and all that it came from."""
-        waiting = [start]
-        while waiting:
-            oid = waiting.pop()
-            if oid in self._commits:
-                continue
-            self._commits.add(oid)
-            yield BlobType.COMMIT, as_oids(oid)
-            commit = decode_commit(self._store.get(oid, BlobType.COMMIT).payload, oid)
-            yield from reach_maps(self._store, roots_of(commit), self._nodes)
-            waiting += commit.parents
+            if ref.target is not None:
+                targets[ref.name.kind is RefKind.SETTINGS].append(ref.target)
+        yield BlobType.SETTINGS, as_oids(b"".join(targets[True]))
+        roots: list[Oid] = []
+        waiting = targets[False]
+        while waiting := [oid for oid in dict.fromkeys(waiting) if oid not in self._commits]:
+            self._commits.update(waiting)
+            yield BlobType.COMMIT, as_oids(b"".join(waiting))
+            blobs = self._store.get_many(waiting)
+            commits = [decode_commit(each.payload, oid) for oid, each in zip(waiting, blobs)]
+            roots += [root for commit in commits for root in roots_of(commit)]
+            waiting = [oid for commit in commits for oid in commit.parents]
+        yield from reach_maps(self._store, roots, self._nodes)
 
     def _look(self, oids: Oids) -> None:
         codes = self._shelves.look(oids)
