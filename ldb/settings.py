@@ -28,6 +28,9 @@ KNOWN = MappingProxyType(
     {
         "core.author": "who commits, for example `Ann <ann@example.org>`",
         "core.auto_index": "whether `add PATH` indexes files that the index does not know",
+        "core.cache_dir": "folder in which data objects from object stores are kept",
+        "core.cache_local": "whether data objects from local files are kept there too",
+        "core.cache_size": "how large that folder may grow, for example `20GB`",
         "core.instance": "path or URL of the instance to use where nothing nearer names one",
     }
 )

@@ -58,6 +58,7 @@ TABLE = (
     Row("stats", LOOK, "Describe data objects in numbers."),
     Row("query", LOOK, "Ask loose JSON files."),
     Row("fsck", CARE, "Check that everything is there and sound."),
+    Row("cache", CARE, "Show and clean the cache of fetched data objects."),
     Row("verify", CARE, "Check that data objects are still there and the same."),
     Row("instantiate", OUT, "Write data objects and annotations into a folder."),
     Row("get", OUT, "Stage, add and instantiate in one."),

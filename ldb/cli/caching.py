@@ -1,0 +1,51 @@
+"""The cache of data objects that the user's settings ask for."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ldb.cli.app import App
+from ldb.errors import BadInput
+from ldb.storage.cache import CacheOptions
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGTP])(i?))?B?", re.IGNORECASE)
+_POWERS = "KMGTP"
+
+
+def cache_options(app: App) -> CacheOptions:
+    """`core.cache_dir`, `core.cache_local`, `core.cache_size`; raises `BadInput`."""
+    settings = app.settings
+    limit = settings.get("core.cache_size")
+    return CacheOptions(
+        cache_folder(app),
+        settings.flag("core.cache_local", False),
+        None if limit is None else parse_size(limit, f"core.cache_size in {settings.path}"),
+    )
+
+
+def cache_folder(app: App) -> str:
+    """Where the cache is; a relative `core.cache_dir` starts at the home folder."""
+    given = app.settings.get("core.cache_dir")
+    if given:
+        return os.path.normpath(os.path.join(app.home, os.path.expanduser(given)))
+    caches = app.environ.get("XDG_CACHE_HOME") or ""
+    if not os.path.isabs(caches):
+        caches = os.path.join(app.home, ".cache")
+    return os.path.join(caches, "ldb", "data")
+
+
+def parse_size(text: str, where: str) -> int:
+    """Bytes of `500MB`, `1.5 GiB`, `0`; raises `BadInput`."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise BadInput(where, f"{text!r} is not a size", "write it like 500MB, 20GB or 1.5TiB")
+    unit = (found[2] or "").upper()
+    base = 1024 if found[3] else 1000
+    return int(float(found[1]) * base ** (_POWERS.index(unit) + 1 if unit else 0))
+
+
+def size_text(size: int) -> str:
+    """A number of bytes as people read it."""
+    power = min((len(str(size)) - 1) // 3, 4)
+    return f"{size / 1000**power:.1f} {'kMGT'[power - 1]}B" if power else f"{size} B"
