@@ -11,12 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound
 from ldb.ids import Oid
 from ldb.instance import MAX_TRIES, Instance, pause
-from ldb.objects.codec import decode, encode
+from ldb.objects.codec import decode, encode, fitting
 from ldb.objects.model import Blob, BlobType
 from ldb.refs.name import INDEX, RefName, VersionSpec
 from ldb.refs.store import Advanced
@@ -84,6 +84,44 @@ class Commit:
     """Milliseconds since 1970, UTC, by the writer's clock."""
 
 
+class RootRow(TypedDict):
+    """A `MapRoot` as it is stored."""
+
+    count: int
+    root: bytes
+
+
+class _SourceRow(TypedDict):
+    commit: bytes | None
+    spec: str
+
+
+class OperationRow(TypedDict):
+    """An `Operation` as it is stored."""
+
+    command: list[str]
+    counts: dict[str, int]
+    filters: list[tuple[str, Any]]
+    result: RootRow | None
+    sources: list[_SourceRow]
+    time: int
+
+
+class _CommitRow(TypedDict):
+    author: str
+    maps: dict[str, RootRow]
+    message: str
+    name: str
+    number: int
+    operations: list[OperationRow]
+    parents: list[bytes]
+    time: int
+
+
+_MAPS = (frozenset({DATASET_MAP}), frozenset({"objects", "paths"}))
+"""Maps that a version of a dataset has, and those that one of the index has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A commit and the ref file that names it."""
@@ -92,6 +130,10 @@ class Version:
     number: int
     oid: Oid
     commit: Commit
+
+    def __post_init__(self) -> None:
+        if not _MAPS[self.ref == INDEX] <= self.commit.maps.keys():
+            raise Corrupt(self.oid, f"a commit without the maps of {self.ref}")
 
     def __str__(self) -> str:
         return f"{self.ref}.v{self.number}"
@@ -124,8 +166,8 @@ def encode_commit(commit: Commit) -> Blob:
 
 def decode_commit(payload: bytes, oid: Oid) -> Commit:
     """Parse a commit's payload; raises `Corrupt` naming `oid`."""
-    value = decode(payload)
     try:
+        value = fitting(decode(payload), _CommitRow)
         return Commit(
             name=value["name"],
             number=value["number"],
@@ -136,8 +178,8 @@ def decode_commit(payload: bytes, oid: Oid) -> Commit:
             message=value["message"],
             time=value["time"],
         )
-    except (KeyError, TypeError, AttributeError, ValueError, BadInput):
-        raise Corrupt(oid, "not the fields of a commit") from None
+    except BadInput as error:
+        raise Corrupt(oid, f"not the fields of a commit: {error.why}") from None
 
 
 def operation_value(operation: Operation) -> dict[str, Any]:
@@ -155,8 +197,9 @@ def operation_value(operation: Operation) -> dict[str, Any]:
     }
 
 
-def operation_of(value: Any) -> Operation:
-    """The inverse of `operation_value`; raises `KeyError` or `TypeError` on anything else."""
+def operation_of(value: OperationRow) -> Operation:
+    """The inverse of `operation_value`; raises `BadInput` where an oid is none,
+    and `ValueError` or `TypeError` where a filter is no pair."""
     return Operation(
         command=tuple(value["command"]),
         counts=dict(value["counts"]),
@@ -175,9 +218,11 @@ def root_value(root: MapRoot) -> dict[str, Any]:
     return {"count": root.count, "root": bytes(root.root)}
 
 
-def root_of(value: Any) -> MapRoot:
-    """The inverse of `root_value`; raises as `operation_of` does."""
-    return MapRoot(Oid(value["root"]), int(value["count"]))
+def root_of(value: RootRow) -> MapRoot:
+    """The inverse of `root_value`; raises `BadInput` where it is no root."""
+    if value["count"] < 0:
+        raise BadInput("count", "not a number of rows")
+    return MapRoot(Oid(value["root"]), value["count"])
 
 
 def load_commit(instance: Instance, oid: Oid) -> Commit:

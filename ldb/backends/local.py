@@ -100,6 +100,7 @@ class LocalBackend:
         deleted. A slow writer whose file is deleted too early fails with `StoreFailed`.
         """
         stale = []
+        self._check_plain(self._tmp)
         with store_errors(self._tmp), suppress(FileNotFoundError), os.scandir(self._tmp) as found:
             for entry in found:
                 if _TMP_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
@@ -216,6 +217,7 @@ class LocalBackend:
     @contextmanager
     def _temporary(self, data: Buffer) -> Iterator[str]:
         """A file of `data` in `tmp/`, on the disk; its name there goes at the end."""
+        self._check_plain(self._tmp)
         self._make_folder(self._tmp)
         path = os.path.join(self._tmp, os.urandom(16).hex())
         try:

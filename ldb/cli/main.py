@@ -26,6 +26,7 @@ import click
 
 from ldb import __version__
 from ldb.cli.app import app_of
+from ldb.cli.output import harmless
 from ldb.cli.parsing import TableGroup
 from ldb.errors import BadInput, Conflict, Corrupt, LdbError, NotFound, Untrusted
 
@@ -105,9 +106,9 @@ def exit_code(error: LdbError) -> int:
 
 
 def _report(message: str, hint: str, code: int) -> int:
-    click.echo(f"error: {message}", err=True)
+    click.echo(harmless(f"error: {message}"), err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(harmless(f"hint: {hint}"), err=True)
     return code
 
 

@@ -16,10 +16,10 @@ import click
 from ldb import settings
 from ldb.backends.opening import open_backend
 from ldb.cli.app import App
-from ldb.errors import NotFound
+from ldb.errors import NotFound, Untrusted
 from ldb.instance import Instance, open_instance
 from ldb.settings import InstanceChoice
-from ldb.workspace import find, load_state
+from ldb.workspace import find, load_state, stranger
 
 if TYPE_CHECKING:
     from ldb.porcelain.place import Place
@@ -30,6 +30,12 @@ def choice_of(app: App) -> InstanceChoice | None:
     if app.instance_option or app.environ.get("LDB_DIR"):
         return app.find_instance()  # these win, so a broken workspace does not matter
     folder = find(str(app.cwd))
+    owner = stranger(folder) if folder else None
+    if owner is not None:
+        raise Untrusted(
+            f"workspace {folder}, which belongs to another user ({owner})",
+            "it says which instance to use: if you trust it, name that yourself with --instance",
+        )
     return app.find_instance(load_state(folder).instance_url if folder else None)
 
 

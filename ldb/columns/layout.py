@@ -20,6 +20,8 @@ from ldb.errors import Corrupt
 
 MAGIC = b"LDBCOLS\x01"
 MAX_JSON = 16 * 1024 * 1024
+MAX_ENTRIES = 64 * 1024
+"""Most objects and arrays of the directory: 1,024 columns have a tenth of that."""
 MAX_LEVELS = 128
 """Levels of nodes; Arrow readers stop at 64 levels of fields, so nobody writes as many."""
 
@@ -89,7 +91,10 @@ def unpack(read: Read, size: int, where: str) -> dict[str, Any]:
     if tail[_HEAD.size : -4] != expected:
         raise Corrupt(where, "directory")
     try:
-        found = json.loads(bytes(unpacked(data, raw)))
+        text = bytes(unpacked(data, raw))
+        if text.count(b"{") + text.count(b"[") > MAX_ENTRIES:
+            raise ValueError("more than any writer writes")
+        found = json.loads(text)
     except (ValueError, RecursionError, zstandard.ZstdError) as error:
         raise Corrupt(where, "directory") from error
     if type(found) is not dict:

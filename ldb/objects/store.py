@@ -17,7 +17,7 @@ from ldb.errors import Ambiguous, BadInput, Corrupt, NotFound
 from ldb.ids import MIN_PREFIX, OID_BYTES, Oid, is_hex
 from ldb.objects.batch import BatchWriter
 from ldb.objects.blockcache import BlockCache
-from ldb.objects.loose import OBJECTS, loose_key, oid_of_key, pack_loose, parse_loose
+from ldb.objects.loose import MAX_FILE, OBJECTS, loose_key, oid_of_key, pack_loose, parse_loose
 from ldb.objects.model import Blob, BlobType, oid_of
 from ldb.objects.pack import Pack
 from ldb.objects.packformat import PACK_BYTES, PACKS, derived_from, pack_name
@@ -294,7 +294,7 @@ class ObjectStore:
             except NotFound:  # the pack has been removed since it was listed
                 continue
         try:
-            return parse_loose(self.backend.read(loose_key(oid)), oid)
+            return parse_loose(self.backend.read(loose_key(oid), 0, MAX_FILE + 1), oid)
         except Corrupt as error:
             damaged.append(error)
         except NotFound:

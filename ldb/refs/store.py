@@ -17,6 +17,11 @@ from ldb.errors import BadName, Corrupt, LdbError, NotFound
 from ldb.ids import Oid
 from ldb.refs.name import INDEX, MAX_NUMBER, RefKind, RefName, unquote
 
+MAX_AUTHOR = 4096
+"""Characters of an author's name that are kept."""
+MAX_BODY = 64 * 1024
+"""Bytes of a ref file that are read; one has a few hundred, and its author's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -104,7 +109,7 @@ class RefStore:
             number=expected.number + 1 if expected else 1,
             target=target,
             writer=secrets.token_hex(16),
-            author=" ".join(author.split()),
+            author=" ".join(author.split())[:MAX_AUTHOR],
             time=_now(),
         )
         if ref.number >= MAX_NUMBER:
@@ -122,7 +127,10 @@ class RefStore:
 
     def _load(self, name: RefName, number: int) -> Ref:
         key = name.key(number)
-        return decode(name, number, bytes(self._backend.read(key)), key)
+        data = bytes(self._backend.read(key, 0, MAX_BODY + 1))
+        if len(data) > MAX_BODY:
+            raise Corrupt(f"{name}.v{number}", f"{key}: more than {MAX_BODY} bytes")
+        return decode(name, number, data, key)
 
 
 def encode(ref: Ref) -> bytes:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import KIND_DATA, Catalog
+from ldb.catalog import KIND_DATA, Catalog, RecordRow
 from ldb.errors import BadInput, LdbError
 from ldb.ids import OID_BYTES
 from ldb.objects.codec import decode_as
@@ -22,31 +20,6 @@ CHUNK = 512 * 1024
 """Records read at a time: in the order they are stored, so fewer would read blocks again."""
 
 MAX_SHOWN = 5
-
-
-class _SeenAnywhere(TypedDict):
-    gid: int
-    mode: int
-    mtime: int
-    path: str
-    uid: int
-
-
-class _SeenPath(_SeenAnywhere, total=False):
-    token: str
-    version: str
-
-
-class _Record(TypedDict):
-    """A record as it is stored; in half the time of `decode_record`."""
-
-    annotations: list[bytes]
-    first_indexed: int
-    last_indexed: int
-    paths: list[_SeenPath]
-    size: int
-    tags: list[str]
-    type: str
 
 
 def check_records(
@@ -71,7 +44,7 @@ def _annotations(store: ObjectStore, oids: Oids, findings: Findings) -> Oids:
     for positions, payloads in store.scan(oids, BlobType.RECORD):
         for position, payload in zip(positions.tolist(), payloads):
             try:
-                notes = decode_as(payload, _Record)["annotations"]
+                notes = decode_as(payload, RecordRow)["annotations"]
                 if any(len(note) != OID_BYTES for note in notes):
                     raise BadInput("record", "an annotation's oid of a wrong length")
                 named += notes
