@@ -26,7 +26,6 @@ import click
 
 from ldb import __version__
 from ldb.cli.app import app_of
-from ldb.cli.output import harmless
 from ldb.cli.parsing import TableGroup
 from ldb.errors import BadInput, Conflict, Corrupt, LdbError, NotFound, Untrusted
 
@@ -106,6 +105,8 @@ def exit_code(error: LdbError) -> int:
 
 
 def _report(message: str, hint: str, code: int) -> int:
+    from ldb.cli.output import harmless  # `--help` does without
+
     click.echo(harmless(f"error: {message}"), err=True)
     if hint:
         click.echo(harmless(f"hint: {hint}"), err=True)
