@@ -115,10 +115,11 @@ def load_rows(
 ) -> Iterator[tuple[NDArray[np.int64], list[RecordRow]]]:
     """Records of a column of oids, in the store's order: positions and records."""
     for positions, payloads in store.scan(oids, BlobType.RECORD):
-        yield positions, _rows(payloads)
+        yield positions, rows_of(payloads)
 
 
-def _rows(payloads: list[bytes]) -> list[RecordRow]:
+def rows_of(payloads: list[bytes]) -> list[RecordRow]:
+    """What is needed of records; raises `Corrupt`."""
     try:
         return [fields_of(payload, RecordRow) for payload in payloads]
     except BadInput as error:

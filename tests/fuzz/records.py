@@ -22,13 +22,13 @@ from typing import Any
 
 from ldb.backends.memory import MemoryBackend
 from ldb.backends.opening import open_backend
-from ldb.catalog import PATHS, decode_record, decode_row, open_catalog
+from ldb.catalog import PATHS, decode_record, open_catalog
 from ldb.cli.main import main
 from ldb.errors import LdbError
 from ldb.history import MapRoot, decode_commit, encode_commit, load_commit
 from ldb.ids import Oid
 from ldb.instance import INSTANCE_KEY, Instance, _file_of, create, decode_settings, open_instance
-from ldb.instantiate.items import first_path
+from ldb.instantiate.items import first_path, rows_of
 from ldb.instantiate.manifest import Journal, parse
 from ldb.instantiate.naming import name_with_id
 from ldb.instantiate.options import InstantiateReport
@@ -240,7 +240,7 @@ AFTER_RECORD = (
 
 def _record(payload: bytes) -> None:
     with contextlib.suppress(LdbError):
-        row = decode_row(payload)
+        (row,) = rows_of([payload])
         name_with_id(first_path(row), "0" * 32, row["type"])
     instance = world().fresh()
     catalog = open_catalog(instance)
