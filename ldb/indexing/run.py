@@ -150,9 +150,10 @@ def _edited(
     with reading(scan.batches(), opener, scan.processes) as results:
         changes = gathered.path_changes(_counted(results, progress), scan.replaced)
         paths = edit(writer, writer, PATHS, old.paths.root, changes)
-        # The workers publish their packs meanwhile.
+        # The workers publish their packs meanwhile, and this process its own.
         rows = gathered.object_changes(writer, scan.unchanged)
         objects = edit(writer, writer, objects_schema(instance), old.objects.root, rows)
+        writer.flush()
     return IndexRoots(map_root(objects), map_root(paths))
 
 
