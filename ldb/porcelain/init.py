@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import reduce
 from math import inf
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ldb.backends.local import LocalBackend
 from ldb.backends.opening import open_backend
 from ldb.errors import BadInput, Conflict, StoreFailed
 from ldb.instance import Instance, Location, add_location
-from ldb.storage.location import LOCAL
+from ldb.storage.location import LOCAL, REMOTE
 
 PRIVATE = "private_instance"
 READ_ADD = "read_add_storage"
@@ -83,8 +84,9 @@ def quick_start(home: Path, author: str) -> Instance:
         storage.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreFailed(storage, str(error.strerror)) from None
-    location = Location(LOCAL + str(storage), read_add=True)
-    instance.update_settings(lambda old: add_location(old, location), author)
+    # One's own instance asks of nobody where the data may be: all object stores are in.
+    locations = [Location(LOCAL + str(storage), read_add=True), *map(Location, REMOTE)]
+    instance.update_settings(lambda old: reduce(add_location, locations, old), author)
     config = settings.config_path(home)
     known = settings.load(config)
     if known.get("core.instance") is None:

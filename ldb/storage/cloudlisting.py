@@ -154,5 +154,5 @@ def _objection(uri: bytes, parts: list[bytes]) -> str:
     if b"." in parts or b".." in parts:
         return "has a part `.` or `..` in its name; rename it to index it"
     if max(map(len, parts)) > MAX_NAME or len(uri) > MAX_URI:
-        return f"has a part of more than {MAX_NAME} bytes in its name; rename it to index it"
+        return f"has a name that is too long, or a part of more than {MAX_NAME} bytes"
     return name_objection(uri)
