@@ -62,7 +62,12 @@ class Draft:
 
 
 def commit_dataset(
-    instance: Instance, ref: RefName, draft: Draft, message: str, author: str
+    instance: Instance,
+    ref: RefName,
+    draft: Draft,
+    message: str,
+    author: str,
+    known: Version | None = None,
 ) -> Version | None:
     """Publish `draft` as the next version of `ref`, merged with what others committed.
 
@@ -91,7 +96,7 @@ def commit_dataset(
             time=now(),
         )
 
-    return publish(instance, ref, make)
+    return publish(instance, ref, make, known)
 
 
 def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | None) -> MapRoot:
@@ -121,10 +126,13 @@ def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | N
 
 
 def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
-    """Bring every node that the commit needs into the instance, in one pack."""
+    """Bring every node that the commit needs into the instance, in one pack.
+
+    One that lies there as a loose blob comes along: nobody looks for those, it is rare.
+    """
     kept = [each.result.root for each in draft.operations if each.result]
     with instance.objects.writer() as writer:
-        copy_nodes(draft.store, writer, (root.root, *kept), instance.objects.contains)
+        copy_nodes(draft.store, writer, (root.root, *kept), instance.objects.in_packs)
 
 
 def count_changes(differences: Iterator[Difference]) -> DiffCounts:

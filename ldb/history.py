@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
@@ -19,7 +20,7 @@ from ldb.instance import MAX_TRIES, Instance, pause
 from ldb.objects.codec import decode, encode, fitting
 from ldb.objects.model import Blob, BlobType
 from ldb.refs.name import INDEX, RefName, VersionSpec
-from ldb.refs.store import Advanced
+from ldb.refs.store import Advanced, Ref
 
 DATASET_MAP = "dataset"
 """Name of a dataset's only map in its commits."""
@@ -293,16 +294,20 @@ def ancestors(instance: Instance, version: Version) -> Iterator[Version]:
 
 
 def publish(
-    instance: Instance, ref: RefName, make: Callable[[Version | None], Commit | None]
+    instance: Instance,
+    ref: RefName,
+    make: Callable[[Version | None], Commit | None],
+    known: Version | None = None,
 ) -> Version | None:
     """Advance `ref` to the commit that `make` builds on its head; None: nothing to publish.
 
     `make` is given the current head (None for a new or deleted ref), must write every blob
     its commit needs before it returns, and is called again on the newer head whenever
-    somebody else was first. It raises `Conflict` to give up.
+    somebody else was first. It raises `Conflict` to give up. `known` is what the caller has just
+    found to be the head: it saves asking again.
     """
     for tries in range(MAX_TRIES):
-        newest = instance.refs.head(ref)
+        newest = _newest(instance, ref, None if tries else known)
         current = None
         if newest is not None and newest.target is not None:
             commit = load_commit(instance, newest.target)
@@ -319,6 +324,13 @@ def publish(
             return Version(ref, outcome.ref.number, oid, made)
         pause(tries)
     raise Conflict(str(ref), "to be first", "others, again and again")
+
+
+def _newest(instance: Instance, ref: RefName, known: Version | None) -> Ref | None:
+    if known is not None:
+        with suppress(NotFound):  # withdrawn since then
+            return instance.refs.get(ref, known.number)
+    return instance.refs.head(ref)
 
 
 def _write_places(instance: Instance) -> None:

@@ -89,6 +89,10 @@ class Instance:
     """`md5` or `sha256`: what names data objects here."""
     id: str
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Another process opens its own.
+        return _opened, (self.backend, self.object_hash, self.id)
+
     @property
     def id_bytes(self) -> int:
         """Width in bytes of a data object id."""
@@ -157,9 +161,11 @@ def open_instance(backend: Backend) -> Instance:
     if len(data) > MAX_FILE:
         raise Corrupt(INSTANCE_KEY, f"{backend.url}: more than {MAX_FILE} bytes")
     body = _checked(data, backend.url)
-    return Instance(
-        backend, ObjectStore(backend), RefStore(backend), body["object_hash"], body["id"]
-    )
+    return _opened(backend, body["object_hash"], body["id"])
+
+
+def _opened(backend: Backend, object_hash: str, name: str) -> Instance:
+    return Instance(backend, ObjectStore(backend), RefStore(backend), object_hash, name)
 
 
 def _file_of(body: dict[str, Any]) -> bytes:

@@ -32,6 +32,8 @@ KNOWN = MappingProxyType(
         "core.cache_local": "whether data objects from local files are kept there too",
         "core.cache_size": "how large that folder may grow, for example `20GB`",
         "core.instance": "path or URL of the instance to use where nothing nearer names one",
+        "core.object_cache_dir": "folder that keeps what was read of instances in buckets",
+        "core.object_cache_size": "how large that folder may grow; 0: nothing is kept",
     }
 )
 """Every setting that LDB reads, and what it means."""

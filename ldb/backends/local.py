@@ -14,7 +14,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from ldb.backends.base import Buffer, Entry, Outcome, Range, check_key
@@ -53,6 +53,10 @@ class LocalBackend:
     def url(self) -> str:
         return self._root
 
+    @property
+    def far(self) -> bool:
+        return False
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Buffer:
         with self._opened(key) as (fd, size):
             return read_range(fd, size, start, stop)
@@ -82,6 +86,12 @@ class LocalBackend:
             names = [name for name, _ in self._found(base) if name.endswith("/")]
             return sorted(name[:-1] for name in names if self._holds_values(base + name))
 
+    def prefetch(self, ranges: Sequence[Range]) -> None:
+        pass
+
+    def forget(self, key: str) -> bool:
+        return False
+
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             path = self._path(key)
@@ -92,6 +102,9 @@ class LocalBackend:
                     # What unlink says of a folder differs by system; no value is there.
                     if error.errno not in ABSENT and not os.path.isdir(path):
                         raise
+
+    def last_listed(self, prefix: str) -> list[Entry] | None:
+        return None
 
     def stale_temporaries(self, older_than: float) -> list[Path]:
         """Files of `tmp/` last written before `older_than` (seconds since 1970).
@@ -209,8 +222,9 @@ class LocalBackend:
             below.append(folder + name)
         return any(self._holds_values(each) for each in below)
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
-        return self._walk(self._folder(prefix), prefix, after)
+    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Entry]:
+        found = self._walk(self._folder(prefix), prefix, after)
+        return found if limit is None else islice(found, limit)
 
     # -- writing -----------------------------------------------------------------------
 

@@ -1,13 +1,17 @@
-"""The cache of data objects that the user's settings ask for."""
+"""The caches that the user's settings ask for: of data objects, and of instances in buckets."""
 
 from __future__ import annotations
 
 import os
 import re
 
+from ldb.backends.objectcache import CacheSettings
 from ldb.cli.app import App
 from ldb.errors import BadInput
 from ldb.storage.cache import CacheOptions
+
+OBJECT_CACHE = 10 * 10**9
+"""Bytes that the cache of instances may hold where nothing is set."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGTP])(i?))?B?", re.IGNORECASE)
 _POWERS = "KMGTP"
@@ -24,15 +28,28 @@ def cache_options(app: App) -> CacheOptions:
     )
 
 
+def object_cache(app: App) -> CacheSettings | None:
+    """`core.object_cache_dir`, `core.object_cache_size`; None: nothing is to be kept."""
+    settings = app.settings
+    limit = settings.get("core.object_cache_size")
+    where = f"core.object_cache_size in {settings.path}"
+    size = OBJECT_CACHE if limit is None else parse_size(limit, where)
+    return CacheSettings(_folder(app, "core.object_cache_dir", "objects"), size) if size else None
+
+
 def cache_folder(app: App) -> str:
     """Where the cache is; a relative `core.cache_dir` starts at the home folder."""
-    given = app.settings.get("core.cache_dir")
+    return _folder(app, "core.cache_dir", "data")
+
+
+def _folder(app: App, key: str, name: str) -> str:
+    given = app.settings.get(key)
     if given:
         return os.path.normpath(os.path.join(app.home, os.path.expanduser(given)))
     caches = app.environ.get("XDG_CACHE_HOME") or ""
     if not os.path.isabs(caches):
         caches = os.path.join(app.home, ".cache")
-    return os.path.join(caches, "ldb", "data")
+    return os.path.join(caches, "ldb", name)
 
 
 def parse_size(text: str, where: str) -> int:

@@ -28,7 +28,7 @@ MAX_LEVELS = 128
 _HEAD = struct.Struct("<8sII")
 _TAIL_SIZE = _HEAD.size + 8
 _END = struct.Struct("<i6s")
-_FIRST_READ = 64 * 1024
+FIRST_READ = 64 * 1024
 
 Read = Callable[[int, int], Buffer]
 """Gives the bytes from one place of a file up to another."""
@@ -74,7 +74,7 @@ def check_rest(data: Buffer, where: str) -> None:
 
 def unpack(read: Read, size: int, where: str) -> dict[str, Any]:
     """The directory of a file of `size` bytes; raises Corrupt."""
-    start = max(0, size - _FIRST_READ)
+    start = max(0, size - FIRST_READ)
     end = bytes(read(start, size))
     if len(end) != size - start or len(end) < _END.size:
         raise Corrupt(where, "truncated")

@@ -67,11 +67,18 @@ def _file_of(store: ObjectStore, pack: PackReader, leaves: int) -> PlaceFile | N
 def load_places(pack: PackReader) -> PlaceFile | None:
     """The place file beside a pack; None where there is none, or a damaged one."""
     key = places_key(pack_name(pack.key) or "")
-    try:
-        most = most_bytes(pack.size)
-        return parse_places(pack.backend.read(key, 0, most + 1), key, most)
-    except (NotFound, Corrupt):
-        return None
+    if pack.backend.last_listed(pack.key) and not pack.backend.last_listed(key):
+        return None  # as most packs of small commits have none
+    most = most_bytes(pack.size)
+    for _ in range(2):
+        try:
+            return parse_places(pack.backend.read(key, 0, most + 1), key, most)
+        except NotFound:
+            return None
+        except Corrupt:
+            if not pack.backend.forget(key):
+                return None
+    return None
 
 
 def _rows_of(section: Section, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import click
 
 from ldb.backends.opening import open_backend
 from ldb.cli.app import App, pass_app
-from ldb.cli.opening import choice_of, need_choice
+from ldb.cli.opening import choice_of, configure_clouds, need_choice
 from ldb.cli.options import output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
@@ -46,6 +46,7 @@ def command(app: App, workspace: str | None, out: Output) -> int:
     """
     folder = _workspace(app, workspace)
     choice = need_choice(_choice(app))
+    configure_clouds(app, choice.where)
     report = fsck(open_backend(choice.where), folder, out.progress())
     if out.as_json:
         out.json(_json(report))
