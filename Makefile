@@ -16,10 +16,14 @@ SERVER_NPM := azurite@3.37.0
 # More workers than this do not make the suite faster.
 WORKERS ?= 4
 PYTEST_ARGS ?=
+# What `make fuzz` runs, and for how long; bash has a SECONDS of its own, which is not meant.
+TARGETS ?=
+SECONDS_EACH := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+FUZZ_ARGS ?=
 # Sizes of the generated data sets; 1M and 10M are worth the wait now and then.
 SIZES ?= 1k 10k 100k
 
-.PHONY: help demo test lint types format docs bench bench-scale check lowest clean
+.PHONY: help demo test fuzz lint types format docs bench bench-scale check lowest clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +33,9 @@ demo: $(DEMO)  ## the whole loop on real images, in a folder you keep
 
 test: $(DEV) $(DEMO) $(SERVERS)  ## all tests (PYTEST_ARGS="-k name" for some)
 	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) $(PYTEST_ARGS)
+
+fuzz: $(DEV)  ## hostile input for every reader (SECONDS=600 TARGETS="pack json")
+	@$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS_EACH) $(FUZZ_ARGS)
 
 lint: $(DEV)  ## ruff, and the direction of imports
 	@$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from ldb.history import MapRoot, Version, head
 from ldb.ids import MIN_PREFIX, NO_OID, ObjectId, Oid, is_hex
 from ldb.instance import Instance
 from ldb.maps import Rows, Schema, lookup, scan
-from ldb.objects.codec import decode, encode_sorted
+from ldb.objects.codec import decode_as, encode_sorted
 from ldb.objects.model import BlobType
 from ldb.refs.name import INDEX
 
@@ -68,6 +68,33 @@ class Record:
     """Milliseconds since 1970, UTC."""
     last_indexed: int = 0
     """When an index run last found something new about it."""
+
+
+class _SeenAnywhere(TypedDict):
+    gid: int
+    mode: int
+    mtime: int
+    path: str
+    uid: int
+
+
+class SeenRow(_SeenAnywhere, total=False):
+    """A `SeenPath` as it is stored."""
+
+    token: str
+    version: str
+
+
+class RecordRow(TypedDict):
+    """A `Record` as it is stored."""
+
+    annotations: list[bytes]
+    first_indexed: int
+    last_indexed: int
+    paths: list[SeenRow]
+    size: int
+    tags: list[str]
+    type: str
 
 
 def encode_record(record: Record) -> bytes:
@@ -145,7 +172,7 @@ def key_path(key: bytes) -> bytes:
 
 def decode_record(payload: bytes) -> Record:
     """Parse a record's payload; raises `Corrupt` where the fields are wrong."""
-    value = decode(payload)
+    value = decode_row(payload)
     try:
         return Record(
             size=value["size"],
@@ -167,8 +194,16 @@ def decode_record(payload: bytes) -> Record:
             first_indexed=value["first_indexed"],
             last_indexed=value["last_indexed"],
         )
-    except (KeyError, TypeError, AttributeError, BadInput):
-        raise Corrupt("record", "not the fields of an object record") from None
+    except BadInput as error:
+        raise Corrupt("record", f"not the fields of an object record: {error.why}") from None
+
+
+def decode_row(payload: bytes) -> RecordRow:
+    """The same without the making of objects: half the time."""
+    try:
+        return decode_as(payload, RecordRow)
+    except BadInput as error:
+        raise Corrupt("record", f"not the fields of an object record: {error.why}") from None
 
 
 def record_view(object_id: bytes, record: Record) -> dict[str, Any]:

@@ -67,7 +67,12 @@ class Draft:
 
 
 def commit_dataset(
-    instance: Instance, ref: RefName, draft: Draft, message: str, author: str
+    instance: Instance,
+    ref: RefName,
+    draft: Draft,
+    message: str,
+    author: str,
+    known: Version | None = None,
 ) -> Version | None:
     """Publish `draft` as the next version of `ref`, merged with what others committed.
 
@@ -96,7 +101,7 @@ def commit_dataset(
             time=now(),
         )
 
-    return publish(instance, ref, make)
+    return publish(instance, ref, make, known)
 
 
 def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | None) -> MapRoot:

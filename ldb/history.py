@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound
 from ldb.garbage.guard import Needs, advance
 from ldb.ids import Oid
 from ldb.instance import MAX_TRIES, Instance, pause
-from ldb.objects.codec import decode, encode
+from ldb.objects.codec import decode, encode, fitting
 from ldb.objects.model import Blob, BlobType
 from ldb.refs.name import INDEX, RefName, VersionSpec
-from ldb.refs.store import Advanced
+from ldb.refs.store import Advanced, Ref
 
 DATASET_MAP = "dataset"
 """Name of a dataset's only map in its commits."""
@@ -85,6 +86,44 @@ class Commit:
     """Milliseconds since 1970, UTC, by the writer's clock."""
 
 
+class RootRow(TypedDict):
+    """A `MapRoot` as it is stored."""
+
+    count: int
+    root: bytes
+
+
+class _SourceRow(TypedDict):
+    commit: bytes | None
+    spec: str
+
+
+class OperationRow(TypedDict):
+    """An `Operation` as it is stored."""
+
+    command: list[str]
+    counts: dict[str, int]
+    filters: list[tuple[str, Any]]
+    result: RootRow | None
+    sources: list[_SourceRow]
+    time: int
+
+
+class _CommitRow(TypedDict):
+    author: str
+    maps: dict[str, RootRow]
+    message: str
+    name: str
+    number: int
+    operations: list[OperationRow]
+    parents: list[bytes]
+    time: int
+
+
+_MAPS = (frozenset({DATASET_MAP}), frozenset({"objects", "paths"}))
+"""Maps that a version of a dataset has, and those that one of the index has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A commit and the ref file that names it."""
@@ -93,6 +132,10 @@ class Version:
     number: int
     oid: Oid
     commit: Commit
+
+    def __post_init__(self) -> None:
+        if not _MAPS[self.ref == INDEX] <= self.commit.maps.keys():
+            raise Corrupt(self.oid, f"a commit without the maps of {self.ref}")
 
     def __str__(self) -> str:
         return f"{self.ref}.v{self.number}"
@@ -125,8 +168,8 @@ def encode_commit(commit: Commit) -> Blob:
 
 def decode_commit(payload: bytes, oid: Oid) -> Commit:
     """Parse a commit's payload; raises `Corrupt` naming `oid`."""
-    value = decode(payload)
     try:
+        value = fitting(decode(payload), _CommitRow)
         return Commit(
             name=value["name"],
             number=value["number"],
@@ -137,8 +180,8 @@ def decode_commit(payload: bytes, oid: Oid) -> Commit:
             message=value["message"],
             time=value["time"],
         )
-    except (KeyError, TypeError, AttributeError, ValueError, BadInput):
-        raise Corrupt(oid, "not the fields of a commit") from None
+    except BadInput as error:
+        raise Corrupt(oid, f"not the fields of a commit: {error.why}") from None
 
 
 def operation_value(operation: Operation) -> dict[str, Any]:
@@ -156,8 +199,9 @@ def operation_value(operation: Operation) -> dict[str, Any]:
     }
 
 
-def operation_of(value: Any) -> Operation:
-    """The inverse of `operation_value`; raises `KeyError` or `TypeError` on anything else."""
+def operation_of(value: OperationRow) -> Operation:
+    """The inverse of `operation_value`; raises `BadInput` where an oid is none,
+    and `ValueError` or `TypeError` where a filter is no pair."""
     return Operation(
         command=tuple(value["command"]),
         counts=dict(value["counts"]),
@@ -176,9 +220,11 @@ def root_value(root: MapRoot) -> dict[str, Any]:
     return {"count": root.count, "root": bytes(root.root)}
 
 
-def root_of(value: Any) -> MapRoot:
-    """The inverse of `root_value`; raises as `operation_of` does."""
-    return MapRoot(Oid(value["root"]), int(value["count"]))
+def root_of(value: RootRow) -> MapRoot:
+    """The inverse of `root_value`; raises `BadInput` where it is no root."""
+    if value["count"] < 0:
+        raise BadInput("count", "not a number of rows")
+    return MapRoot(Oid(value["root"]), value["count"])
 
 
 def load_commit(instance: Instance, oid: Oid) -> Commit:
@@ -249,16 +295,20 @@ def ancestors(instance: Instance, version: Version) -> Iterator[Version]:
 
 
 def publish(
-    instance: Instance, ref: RefName, make: Callable[[Version | None], Commit | None]
+    instance: Instance,
+    ref: RefName,
+    make: Callable[[Version | None], Commit | None],
+    known: Version | None = None,
 ) -> Version | None:
     """Advance `ref` to the commit that `make` builds on its head; None: nothing to publish.
 
     `make` is given the current head (None for a new or deleted ref), must write every blob
     its commit needs before it returns, and is called again on the newer head whenever
-    somebody else was first. It raises `Conflict` to give up.
+    somebody else was first. It raises `Conflict` to give up. `known` is what the caller has just
+    found to be the head: it saves asking again.
     """
     for tries in range(MAX_TRIES):
-        newest = instance.refs.head(ref)
+        newest = _newest(instance, ref, None if tries else known)
         current = None
         if newest is not None and newest.target is not None:
             commit = load_commit(instance, newest.target)
@@ -314,6 +364,13 @@ def _again(instance: Instance, before: Version, number: int) -> Oid:
         time=now(),
     )
     return instance.objects.put(encode_commit(again))
+
+
+def _newest(instance: Instance, ref: RefName, known: Version | None) -> Ref | None:
+    if known is not None:
+        with suppress(NotFound):  # withdrawn since then
+            return instance.refs.get(ref, known.number)
+    return instance.refs.head(ref)
 
 
 def _write_places(instance: Instance) -> None:

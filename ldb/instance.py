@@ -14,13 +14,13 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from ldb.backends.base import Backend, Outcome
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound, Unsupported
 from ldb.garbage.guard import Needs, advance
 from ldb.ids import HASH_BYTES
-from ldb.objects.codec import decode, encode
+from ldb.objects.codec import decode, encode, fitting
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import SETTINGS
@@ -28,6 +28,8 @@ from ldb.refs.store import Advanced, Lost, Ref, RefStore
 
 FORMAT = 1
 INSTANCE_KEY = "instance"
+MAX_FILE = 64 * 1024
+"""Bytes of the value `instance` that are read; it has a hundred and fifty."""
 MAX_TRIES = 200
 """Races lost in a row before an update gives up: far beyond what live writers can cause."""
 
@@ -63,6 +65,20 @@ class Settings:
     locations: tuple[Location, ...] = ()
 
 
+class _OldLocationRow(TypedDict):
+    read_add: bool
+    url: str
+
+
+class _LocationRow(_OldLocationRow, total=False):
+    options: dict[str, str]
+    trust_etag: bool
+
+
+class _SettingsRow(TypedDict):
+    locations: list[_LocationRow]
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One open instance."""
@@ -73,6 +89,10 @@ class Instance:
     object_hash: str
     """`md5` or `sha256`: what names data objects here."""
     id: str
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Another process opens its own.
+        return _opened, (self.backend, self.object_hash, self.id)
 
     @property
     def id_bytes(self) -> int:
@@ -130,7 +150,7 @@ def create(backend: Backend, object_hash: str = "md5") -> Instance:
 def exists(backend: Backend) -> bool:
     """Whether an instance lives on `backend`."""
     try:
-        backend.read(INSTANCE_KEY)
+        backend.read(INSTANCE_KEY, 0, 1)
     except NotFound:
         return False
     return True
@@ -139,14 +159,18 @@ def exists(backend: Backend) -> bool:
 def open_instance(backend: Backend) -> Instance:
     """Open the instance on `backend`; raises `NotFound`, `Corrupt` or `Unsupported`."""
     try:
-        data = bytes(backend.read(INSTANCE_KEY))
+        data = bytes(backend.read(INSTANCE_KEY, 0, MAX_FILE + 1))
     except NotFound:
         hint = f"make one there: ldb init {backend.url}"
         raise NotFound("LDB instance", backend.url, hint) from None
+    if len(data) > MAX_FILE:
+        raise Corrupt(INSTANCE_KEY, f"{backend.url}: more than {MAX_FILE} bytes")
     body = _checked(data, backend.url)
-    return Instance(
-        backend, ObjectStore(backend), RefStore(backend), body["object_hash"], body["id"]
-    )
+    return _opened(backend, body["object_hash"], body["id"])
+
+
+def _opened(backend: Backend, object_hash: str, name: str) -> Instance:
+    return Instance(backend, ObjectStore(backend), RefStore(backend), object_hash, name)
 
 
 def _file_of(body: dict[str, Any]) -> bytes:
@@ -193,21 +217,12 @@ def _row_of(location: Location) -> dict[str, Any]:
 
 
 def decode_settings(payload: bytes, where: str) -> Settings:
-    """Parse the payload of a settings blob; raises `Corrupt`, or `BadInput` for junk."""
-    value = decode(payload)
+    """Parse the payload of a settings blob; raises `Corrupt`."""
     try:
-        rows = [
-            Location(
-                str(row["url"]),
-                bool(row["read_add"]),
-                {str(name): str(text) for name, text in row.get("options", {}).items()},
-                bool(row.get("trust_etag", False)),
-            )
-            for row in value["locations"]
-        ]
-    except (KeyError, TypeError, AttributeError):
-        raise Corrupt("settings", where) from None
-    return Settings(tuple(rows))
+        value = fitting(decode(payload), _SettingsRow)
+    except BadInput as error:
+        raise Corrupt("settings", f"{where}: {error.why}") from None
+    return Settings(tuple(Location(**row) for row in value["locations"]))
 
 
 def add_location(settings: Settings, location: Location) -> Settings:

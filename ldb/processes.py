@@ -1,6 +1,6 @@
 """Child processes with a pipe each, for what runs side by side: indexing, instantiate.
 
-They are forked where that is possible, so they start in milliseconds. A child ends when
+They are forked where that is possible and safe, so they start in milliseconds. A child ends when
 the parent does, however that ends; an exception in a child is raised in the parent.
 """
 
@@ -23,11 +23,22 @@ _COLLECT_AFTER = 100_000
 """Objects after which a child looks for cycles, where Python's own default is 700."""
 
 
+_may_fork = True
+
+
+def forbid_fork() -> None:
+    """From now on children start afresh: this process has connections or threads of a kind
+    that a forked child inherits broken."""
+    global _may_fork
+    _may_fork = False
+
+
 class Team:
     """Children that run `work(pipe, *arguments)`; `pipes` are the parent's ends, in order."""
 
     def __init__(self, work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> None:
-        method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+        forks = _may_fork and "fork" in multiprocessing.get_all_start_methods()
+        method = "fork" if forks else "spawn"
         context: Any = multiprocessing.get_context(method)
         pairs: list[tuple[Connection, Connection]] = [context.Pipe() for _ in arguments]
         self.pipes = [mine for mine, _ in pairs]

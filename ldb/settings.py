@@ -28,7 +28,12 @@ KNOWN = MappingProxyType(
     {
         "core.author": "who commits, for example `Ann <ann@example.org>`",
         "core.auto_index": "whether `add PATH` indexes files that the index does not know",
+        "core.cache_dir": "folder in which data objects from object stores are kept",
+        "core.cache_local": "whether data objects from local files are kept there too",
+        "core.cache_size": "how large that folder may grow, for example `20GB`",
         "core.instance": "path or URL of the instance to use where nothing nearer names one",
+        "core.object_cache_dir": "folder that keeps what was read of instances in buckets",
+        "core.object_cache_size": "how large that folder may grow; 0: nothing is kept",
     }
 )
 """Every setting that LDB reads, and what it means."""
@@ -89,15 +94,18 @@ def load(path: Path) -> UserSettings:
     return UserSettings(path, MappingProxyType(_parse(path, _read(path))))
 
 
-def set_value(path: Path, key: str, value: str) -> None:
-    """Set `section.key`, making file and folder where they are missing."""
+def set_value(path: Path, key: str, value: str, private: bool = False) -> None:
+    """Set `section.key`, making file and folder where they are missing.
+
+    With `private` (the value is a secret) nobody but the owner can read the file from now on.
+    """
     section, name = split_key(key)
     if value != value.strip() or not value.isprintable():
         raise BadInput(key, "a value cannot hold line breaks, nor begin or end with a space")
     with _locked(path):
         text = _read(path)
         _parse(path, text)  # a broken file is refused, not patched
-        _replace(path, _with_value(text, section, name, value))
+        _replace(path, _with_value(text, section, name, value), private)
 
 
 def unset_value(path: Path, key: str) -> None:
@@ -225,12 +233,12 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, private: bool = False) -> None:
     """Write the whole file; call it with the lock held, which makes the name ours."""
     target = Path(os.path.realpath(path))  # a linked file (dotfiles) stays a link
     temporary = target.with_name(f".{target.name}.new")
     try:
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        mode = target.stat().st_mode & 0o777 if target.exists() and not private else 0o600
         temporary.unlink(missing_ok=True)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(handle, "w", encoding="utf-8", newline="\n") as file:

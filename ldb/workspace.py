@@ -14,15 +14,23 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
-from ldb.backends.files import flush_folder, store_errors, write_durably
+from ldb.backends.files import (
+    flush_folder,
+    open_to_read,
+    refuse_special,
+    store_errors,
+    write_durably,
+)
 from ldb.backends.local import LocalBackend
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound, StoreFailed, Unsupported
 from ldb.history import (
     DiffCounts,
     MapRoot,
     Operation,
+    OperationRow,
+    RootRow,
     Version,
     dataset_root,
     load_commit,
@@ -33,7 +41,8 @@ from ldb.history import (
 )
 from ldb.ids import Oid
 from ldb.instance import Instance
-from ldb.objects.codec import decode, encode
+from ldb.objects.codec import decode, encode, fitting
+from ldb.objects.model import MAX_PAYLOAD
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import RefName, dataset_ref
 
@@ -42,6 +51,8 @@ STATE = "state"
 LOCK = "lock"
 FORMAT = 1
 NO_CHANGES = DiffCounts()
+MAX_STATE = MAX_PAYLOAD + 32
+_LOCK = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 KEPT_RESULTS = 64
 """Pending operations that keep the map right after them, for `ldb why`."""
 
@@ -75,6 +86,31 @@ class State:
     def dirty(self) -> bool:
         """Whether the draft differs from its base."""
         return self.root.root != self.base_root.root
+
+
+class _FormatRow(TypedDict):
+    format: int
+
+
+class _BaseRow(TypedDict):
+    commit: bytes
+    name: str
+    number: int
+
+
+class _InstanceRow(TypedDict):
+    id: str
+    url: str
+
+
+class _StateRow(_FormatRow):
+    base: _BaseRow | None
+    base_root: RootRow
+    changes: tuple[int, int, int]
+    dataset: str
+    instance: _InstanceRow
+    operations: list[OperationRow]
+    root: RootRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +168,36 @@ def load_state(folder: str) -> State:
     """The state of the workspace at `folder`; raises `NotFound` or `Corrupt`."""
     path = os.path.join(folder, FOLDER, STATE)
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        _refuse_link(folder)
+        with open(open_to_read(path), "rb") as file:
+            refuse_special(path, os.fstat(file.fileno()))
+            data = file.read(MAX_STATE + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound("workspace", folder, "make one: ldb stage ds:NAME") from None
     except OSError as error:
         raise StoreFailed(path, str(error.strerror)) from None
+    if len(data) > MAX_STATE:
+        raise Corrupt("workspace state", f"{path}: more than {MAX_STATE} bytes")
     return decode_state(data, path)
+
+
+def _refuse_link(folder: str) -> None:
+    """Raise `StoreFailed` where the inside of a workspace is a link: it would lead commands
+    that replace and delete files to others, an instance say."""
+    path = os.path.join(folder, FOLDER)
+    if os.path.islink(path):
+        raise StoreFailed(path, "a symbolic link where a plain folder is needed", "remove it")
+
+
+def stranger(folder: str) -> int | None:
+    """The user id that owns the workspace at `folder` where that is somebody else's.
+
+    None for the user's own, for root's, for anybody's where root asks, and on Windows.
+    """
+    if not hasattr(os, "geteuid"):
+        return None
+    owner = os.lstat(os.path.join(folder, FOLDER)).st_uid
+    return None if os.geteuid() in (0, owner) or not owner else owner
 
 
 def changed_at(folder: str) -> int:
@@ -168,6 +227,7 @@ def open_store(folder: str, instance: Instance) -> ObjectStore:
 def make_folder(folder: str) -> None:
     """Make the inside of a workspace at `folder`, before a draft is put there."""
     path = os.path.join(folder, FOLDER)
+    _refuse_link(folder)
     with store_errors(path):
         os.makedirs(path, exist_ok=True)
 
@@ -199,9 +259,14 @@ def locked(folder: str) -> Iterator[None]:
     The system frees the lock when the process ends, however it ends.
     """
     path = os.path.join(folder, FOLDER, LOCK)
+    _refuse_link(folder)
     with store_errors(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(path, _LOCK, 0o666)
     try:
+        found = os.fstat(handle)
+        refuse_special(path, found)
+        if found.st_nlink > 1:  # or the file that it is too would be cut off
+            raise StoreFailed(path, "has another name, so it is no lock of ours", "remove it")
         if not _try_lock(handle):
             holder = os.read(handle, 32).decode("ascii", "replace").strip() or "?"
             raise Conflict(
@@ -277,11 +342,12 @@ def decode_state(data: bytes, where: str) -> State:
         raise Corrupt("workspace state", where)
     try:
         value = decode(payload)
-        if value["format"] != FORMAT:
-            raise Unsupported(f"workspace format {value['format']} of {where}", "upgrade ldb")
-        return _state_of(value)
-    except (KeyError, TypeError, ValueError, AttributeError, BadInput):
-        raise Corrupt("workspace state", where) from None
+        number = fitting(value, _FormatRow)["format"]
+        if number != FORMAT:
+            raise Unsupported(f"workspace format {number} of {where}", "upgrade ldb")
+        return _state_of(fitting(value, _StateRow))
+    except BadInput as error:
+        raise Corrupt("workspace state", f"{where}: {error.why}") from None
 
 
 def _value_of(state: State) -> dict[str, Any]:
@@ -301,8 +367,10 @@ def _value_of(state: State) -> dict[str, Any]:
     }
 
 
-def _state_of(value: Any) -> State:
+def _state_of(value: _StateRow) -> State:
     base = value["base"]
+    if value["dataset"]:
+        dataset_ref(value["dataset"])  # raises where no dataset can be called so
     return State(
         instance_url=value["instance"]["url"],
         instance_id=value["instance"]["id"],

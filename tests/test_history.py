@@ -102,7 +102,8 @@ def commit_of(count: int, *before: Version, message: str = "", time: int = 0) ->
     """A commit whose map is told by its count."""
     root = MapRoot(Oid(count.to_bytes(32, "big")), count)
     came_from = tuple(each.oid for each in before)
-    return Commit("", 0, {"dataset": root}, came_from, message=message, time=time)
+    maps = dict.fromkeys(("dataset", "objects", "paths"), root)
+    return Commit("", 0, maps, came_from, message=message, time=time)
 
 
 def save(instance: Instance, ref: RefName, count: int, *more: Version, time: int = 0) -> Version:

@@ -21,6 +21,9 @@ Buffer = Union[bytes, memoryview]
 _KEY = re.compile(r"[A-Za-z0-9%.\-][A-Za-z0-9%._\-]*(/[A-Za-z0-9%.\-][A-Za-z0-9%._\-]*)*")
 MAX_KEY = 512
 
+MAX_CONDITIONAL = 1 << 20
+"""Most bytes of a value created conditionally: stores drop the condition of larger ones."""
+
 
 class Outcome(Enum):
     """What became of a `create`: losing a race is a value, not an exception."""
@@ -38,6 +41,9 @@ class Entry:
     """Bytes."""
     stored: float
     """When it became visible: seconds since 1970 by the store's own clock."""
+    token: str = ""
+    """Tells this content from any other that is or was at the key, where the store knows: the
+    content's MD5 in hex, or something of the store's own. Empty: it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,11 @@ class Backend(Protocol):
     @property
     def url(self) -> str:
         """Where this is, for messages and for opening it again in another process."""
+        ...
+
+    @property
+    def far(self) -> bool:
+        """Whether every verb is a request over a network: few and large ones are better."""
         ...
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Buffer:
@@ -80,6 +91,8 @@ class Backend(Protocol):
         ever sees a part of a value. Where a value is there already, it stays and the
         outcome is `EXISTS`. `unconditional` is for keys that name their content (packs,
         loose blobs): the store may skip the race, any winner's bytes being the same.
+        Without it `data` has at most `MAX_CONDITIONAL` bytes, and differs from whatever
+        else anybody writes there, so that a writer whose answer was lost knows its own.
         Raises `StoreFailed` (full disk, read-only, no rights) with nothing visible.
         """
         ...
@@ -88,8 +101,30 @@ class Backend(Protocol):
         """Sorted names of the sub-folders right under the folder `prefix` (ends in `/`)."""
         ...
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
-        """Every value whose key starts with `prefix` and sorts after `after`, by key."""
+    def last_listed(self, prefix: str) -> list[Entry] | None:
+        """What some earlier listing of `prefix`, in this process or before, showed.
+
+        Values that came since are missing, some may be gone. None where nobody remembers, or
+        where listing costs next to nothing.
+        """
+        ...
+
+    def prefetch(self, ranges: Sequence[Range]) -> None:
+        """Bring ranges here together, where reading them one by one later would take longer."""
+        ...
+
+    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Entry]:
+        """Every value whose key starts with `prefix` and sorts after `after`, by key.
+
+        With `limit` the first so many of them: the store is asked for no more.
+        """
+        ...
+
+    def forget(self, key: str) -> bool:
+        """Drop what this machine keeps of a value that was found to be damaged.
+
+        True where that was something: reading again may help. The value itself stays.
+        """
         ...
 
     def delete(self, keys: Iterable[str]) -> None:

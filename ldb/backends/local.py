@@ -14,7 +14,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from ldb.backends.base import Buffer, Entry, Outcome, Range, check_key
@@ -53,6 +53,10 @@ class LocalBackend:
     def url(self) -> str:
         return self._root
 
+    @property
+    def far(self) -> bool:
+        return False
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Buffer:
         with self._opened(key) as (fd, size):
             return read_range(fd, size, start, stop)
@@ -82,6 +86,12 @@ class LocalBackend:
             names = [name for name, _ in self._found(base) if name.endswith("/")]
             return sorted(name[:-1] for name in names if self._holds_values(base + name))
 
+    def prefetch(self, ranges: Sequence[Range]) -> None:
+        pass
+
+    def forget(self, key: str) -> bool:
+        return False
+
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             path = self._path(key)
@@ -93,6 +103,9 @@ class LocalBackend:
                     if error.errno not in ABSENT and not os.path.isdir(path):
                         raise
 
+    def last_listed(self, prefix: str) -> list[Entry] | None:
+        return None
+
     def stale_temporaries(self, older_than: float) -> list[Path]:
         """Files of `tmp/` last written before `older_than` (seconds since 1970).
 
@@ -100,6 +113,7 @@ class LocalBackend:
         deleted. A slow writer whose file is deleted too early fails with `StoreFailed`.
         """
         stale = []
+        self._check_plain(self._tmp)
         with store_errors(self._tmp), suppress(FileNotFoundError), os.scandir(self._tmp) as found:
             for entry in found:
                 if _TMP_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
@@ -216,14 +230,16 @@ class LocalBackend:
             below.append(folder + name)
         return any(self._holds_values(each) for each in below)
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
-        return self._walk(self._folder(prefix), prefix, after)
+    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Entry]:
+        found = self._walk(self._folder(prefix), prefix, after)
+        return found if limit is None else islice(found, limit)
 
     # -- writing -----------------------------------------------------------------------
 
     @contextmanager
     def _temporary(self, data: Buffer) -> Iterator[str]:
         """A file of `data` in `tmp/`, on the disk; its name there goes at the end."""
+        self._check_plain(self._tmp)
         self._make_folder(self._tmp)
         path = os.path.join(self._tmp, os.urandom(16).hex())
         try:

@@ -28,6 +28,10 @@ class MemoryBackend:
     def url(self) -> str:
         return f"memory://{self._name}"
 
+    @property
+    def far(self) -> bool:
+        return False
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Buffer:
         check_key(key)
         if start < 0 or (stop is not None and stop < 0):
@@ -56,7 +60,10 @@ class MemoryBackend:
             below = [key[len(prefix) :] for key in self._values if key.startswith(prefix)]
         return sorted({rest.partition("/")[0] for rest in below if "/" in rest})
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+    def last_listed(self, prefix: str) -> list[Entry] | None:
+        return None
+
+    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Entry]:
         _check_folder(prefix)
         with self._lock:
             found = [
@@ -64,7 +71,13 @@ class MemoryBackend:
                 for key, (value, stored) in self._values.items()
                 if key.startswith(prefix) and key > after
             ]
-        return iter(sorted(found, key=lambda entry: entry.key))
+        return iter(sorted(found, key=lambda entry: entry.key)[:limit])
+
+    def prefetch(self, ranges: Sequence[Range]) -> None:
+        pass
+
+    def forget(self, key: str) -> bool:
+        return False
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

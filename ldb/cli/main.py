@@ -105,9 +105,11 @@ def exit_code(error: LdbError) -> int:
 
 
 def _report(message: str, hint: str, code: int) -> int:
-    click.echo(f"error: {message}", err=True)
+    from ldb.cli.output import harmless  # `--help` does without
+
+    click.echo(harmless(f"error: {message}"), err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(harmless(f"hint: {hint}"), err=True)
     return code
 
 

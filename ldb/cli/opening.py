@@ -16,12 +16,13 @@ import click
 from ldb import settings
 from ldb.backends.opening import open_backend
 from ldb.cli.app import App
-from ldb.errors import NotFound
+from ldb.errors import NotFound, Untrusted
 from ldb.instance import Instance, open_instance
 from ldb.settings import InstanceChoice
-from ldb.workspace import find, load_state
+from ldb.workspace import find, load_state, stranger
 
 if TYPE_CHECKING:
+    from ldb.backends.objectcache import CacheSettings
     from ldb.porcelain.place import Place
 
 
@@ -30,6 +31,12 @@ def choice_of(app: App) -> InstanceChoice | None:
     if app.instance_option or app.environ.get("LDB_DIR"):
         return app.find_instance()  # these win, so a broken workspace does not matter
     folder = find(str(app.cwd))
+    owner = stranger(folder) if folder else None
+    if owner is not None:
+        raise Untrusted(
+            f"workspace {folder}, which belongs to another user ({owner})",
+            "it says which instance to use: if you trust it, name that yourself with --instance",
+        )
     return app.find_instance(load_state(folder).instance_url if folder else None)
 
 
@@ -47,10 +54,9 @@ def need_choice(choice: InstanceChoice | None) -> InstanceChoice:
 def open_instance_of(app: App) -> Instance:
     """The instance to use, open; raises `NotFound` saying who named it and how to make one."""
     choice = need_choice(choice_of(app))
-    if "://" in choice.where:
-        _configure_clouds(app)
+    configure_clouds(app, choice.where)
     try:
-        return open_instance(open_backend(choice.where))
+        return open_instance(open_backend(choice.where, _cache_of(app, choice.where)))
     except NotFound as error:
         where = f"{choice.where} (named by {choice.why})"
         raise NotFound("LDB instance", where, error.hint) from None
@@ -73,11 +79,20 @@ def place_of(app: App, quick_start: bool = False) -> Place:
     return Place(instance, str(app.cwd), author_of(app), auto_index, found.tables("storage"))
 
 
-def _configure_clouds(app: App) -> None:
-    """Have the user's own options count for the bucket that the instance is in."""
-    from ldb.clouds.options import configure  # local instances do without
+def _cache_of(app: App, where: str) -> CacheSettings | None:
+    if "://" not in where:
+        return None
+    from ldb.cli.caching import object_cache
 
-    configure(app.settings.tables("storage"))
+    return object_cache(app)
+
+
+def configure_clouds(app: App, where: str) -> None:
+    """Have the user's own options count for the bucket that the instance is in."""
+    if "://" in where:
+        from ldb.clouds.options import configure  # local instances do without
+
+        configure(app.settings.tables("storage"))
 
 
 def _make_private(app: App) -> Instance:

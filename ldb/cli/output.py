@@ -27,7 +27,9 @@ BAR_AFTER = 1.0
 BAR_EVERY = 0.1
 """Seconds between two drawings of it."""
 _BAR_WIDTH = 30
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNFIT = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What terminals obey, or shows a text in another order than it has; not tab and line break."""
 
 
 LINES = 64
@@ -43,6 +45,8 @@ class Output:
         self.verbose = verbose
         self.as_json = as_json
         self._bar: Bar | None = None
+        self._guarded = sys.stdout.isatty()
+        """Whether a terminal reads what is printed; scripts get every text as it is."""
 
     def __enter__(self) -> Output:
         return self
@@ -66,6 +70,8 @@ class Output:
         """A line of what was asked for; raises `StoreFailed` where stdout is full."""
         if self._bar is not None:
             self._bar.clear()
+        if self._guarded:
+            text = harmless(text)
         try:
             sys.stdout.write(text + "\n")  # click.echo would flush every line
         except BrokenPipeError:
@@ -88,9 +94,10 @@ class Output:
 
     def json(self, value: Any) -> None:
         """What was asked for, as one line of JSON; keys in the order given."""
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        if not text.isascii() and _LONE_SURROGATE.search(text):
-            text = json.dumps(value, separators=(",", ":"))  # a file name that is not UTF-8
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_hex)
+        if not text.isascii() and _UNFIT.search(text):
+            # A file name that is not UTF-8, or what a terminal would obey.
+            text = json.dumps(value, separators=(",", ":"), default=_hex)
         self.data(text)
 
     def table(self, rows: Iterable[Sequence[object]], headings: Sequence[str] = ()) -> None:
@@ -127,7 +134,21 @@ class Output:
     def _converse(self, text: str) -> None:
         if self._bar is not None:
             self._bar.clear()
-        click.echo(text, err=True)
+        click.echo(harmless(text), err=True)
+
+
+def harmless(text: str) -> str:
+    """Lines without anything that a terminal would obey: that is escaped as Python does."""
+    if text.isprintable():
+        return text
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _hex(value: object) -> str:
+    """A byte string, which JSON has not: only a hostile record has one where it is shown."""
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(type(value).__name__)
 
 
 def visible(text: str) -> str:

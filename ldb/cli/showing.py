@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 def when(milliseconds: int) -> str:
     """A time for people: UTC, to the second."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    except (ValueError, OverflowError, OSError):  # a clock gone wrong, or somebody's joke
+        return "no calendar's time"
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -58,6 +58,7 @@ TABLE = (
     Row("stats", LOOK, "Describe data objects in numbers."),
     Row("query", LOOK, "Ask loose JSON files."),
     Row("fsck", CARE, "Check that everything is there and sound."),
+    Row("cache", CARE, "Show and clean the cache of fetched data objects."),
     Row("verify", CARE, "Check that data objects are still there and the same."),
     Row("gc", CARE, "Delete what no version needs."),
     Row("repack", CARE, "Put small packs together into large ones."),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from ldb.cli.app import App
+from ldb.cli.caching import cache_options
 from ldb.cli.output import Output, visible
 from ldb.cli.showing import joined, plural
 from ldb.formats.pairs import AUTO, NAMES
@@ -54,7 +55,8 @@ def options_of(
 ) -> InstantiateOptions:
     """The options as the library takes them; `default` is the target where none is given."""
     folder = os.path.normpath(os.path.join(app.cwd, target)) if target else default
-    return InstantiateOptions(folder, strict=is_strict(format_), **given)
+    cache = cache_options(app)
+    return InstantiateOptions(folder, strict=is_strict(format_), cache=cache, **given)
 
 
 def tell(report: InstantiateReport, folder: str, out: Output) -> int | None:

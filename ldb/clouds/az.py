@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ldb.clouds.base import Get, Stat
+from ldb.clouds.once import Once
 from ldb.clouds.options import Options
-from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, from_status, nanoseconds
+from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, Unsure, from_status, nanoseconds
 
 MIB = 1 << 20
 DELETES_AT_ONCE = 16
@@ -52,6 +53,20 @@ class AzureWire:
             skip_instance_cache=True,
             use_listings_cache=False,
         )
+
+    @property
+    def account(self) -> dict[str, str] | None:
+        """Name, key or signature, and URL of the account; None where it is reached otherwise."""
+        filesystem, client = self._fs, self._fs.service_client
+        pairs = (part.partition("=") for part in (filesystem.connection_string or "").split(";"))
+        given = {name.lower(): value for name, _, value in pairs}
+        found = {
+            "account_name": str(client.account_name or ""),
+            "account_key": given.get("accountkey") or filesystem.account_key or "",
+            "sas_key": given.get("sharedaccesssignature") or filesystem.sas_token or "",
+            "endpoint": f"{client.scheme}://{client.primary_hostname}",
+        }
+        return found if found["account_key"] or found["sas_key"] else None
 
     async def close(self) -> None:
         await self._fs.service_client.close()
@@ -105,9 +120,20 @@ class AzureWire:
 
     # -- writing -----------------------------------------------------------------------
 
-    async def create(self, key: str, data: bytes) -> None:
-        blob = self._container.get_blob_client(key)
-        await blob.upload_blob(data, overwrite=False, **self._once)
+    async def create(self, key: str, data: bytes) -> bool:
+        from azure.core.exceptions import HttpResponseError
+
+        once = Once(lambda: [self._fs.service_client._pipeline._transport.session])
+        before, blob = once.turned(), self._container.get_blob_client(key)
+        try:
+            await blob.upload_blob(data, overwrite=False, **self._once)
+        except HttpResponseError as error:
+            if not error.status_code or _meaning(error).kind is not Kind.CONDITION:
+                raise
+            if not once.was_kept(before):
+                raise Unsure from error
+            return False
+        return True
 
     async def put(self, key: str, data: bytes | memoryview) -> Stat:
         # Blocks are sent again one by one; overwriting twice with the same does no harm.

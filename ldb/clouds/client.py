@@ -19,10 +19,10 @@ from ldb.clouds import loops, window
 from ldb.clouds.base import Changed, Get, Put, Stat
 from ldb.clouds.parallel import list_in_parallel
 from ldb.clouds.patience import Patience, Waiting
-from ldb.clouds.redacting import redacted
 from ldb.clouds.walking import in_order, walk
-from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Wire
+from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Unsure, Wire
 from ldb.errors import LdbError, NotFound, StoreFailed
+from ldb.redact import redact
 
 T = TypeVar("T")
 MIB = 1 << 20
@@ -226,12 +226,13 @@ class CloudClient:
         waiting = Waiting(self._patience)
         while True:
             try:
-                await wire.create(key, data)
-                return Put.CREATED  # nothing was there, so no earlier try of ours was either
+                if await wire.create(key, data):
+                    return Put.CREATED  # nothing was there, so no earlier try of ours was either
+                return Put.DOUBT if doubt else Put.EXISTS
+            except Unsure:
+                return Put.DOUBT
             except Exception as error:  # noqa: BLE001  (what it is, `explain` says)
                 failure = _explained(wire, error)
-            if failure.kind is Kind.CONDITION:
-                return Put.DOUBT if doubt else Put.EXISTS
             doubt = doubt or failure.kind is Kind.PASSING
             passing = failure.kind in (Kind.BUSY, Kind.PASSING)
             pause = waiting.pause(failure.pause) if passing else None
@@ -313,7 +314,7 @@ class CloudClient:
             return NotFound("bucket", self._url, "check its name, or make it")
         if failure.kind is Kind.CONDITION:
             return Changed(self._where(key))
-        why, hint = redacted(failure.why), failure.hint
+        why, hint = redact(_short(failure.why)), failure.hint
         if failure.kind in (Kind.BUSY, Kind.PASSING):
             why += f"; tried {failed.tried} times in {failed.seconds:.0f} s"
             hint = hint or "try again later"
@@ -325,3 +326,9 @@ def _explained(wire: Wire, error: Exception) -> Failure:
     if failure is None:
         raise error
     return failure
+
+
+def _short(text: str) -> str:
+    """On one line, at most 300 characters: some stores answer with a page."""
+    text = " ".join(text.split())
+    return text if len(text) <= 300 else f"{text[:299]}…"

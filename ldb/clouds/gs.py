@@ -58,6 +58,17 @@ class GoogleWire:
                 use_listings_cache=False,
             )
 
+    @property
+    def endpoint(self) -> str:
+        """URL of the server, wherever it was found."""
+        return str(self._fs._location)
+
+    def authorization(self) -> str:
+        """The token that requests carry; empty: none, data that anybody may read."""
+        headers: dict[str, str] = {}
+        self._fs.credentials.apply(headers)
+        return headers.get("Authorization", "").partition(" ")[2]
+
     async def close(self) -> None:
         await self._web.close()
 
@@ -118,8 +129,14 @@ class GoogleWire:
 
     # -- writing -----------------------------------------------------------------------
 
-    async def create(self, key: str, data: bytes) -> None:
-        await self._upload(key, data, {"ifGenerationMatch": "0"})
+    async def create(self, key: str, data: bytes) -> bool:
+        try:  # a POST, which aiohttp never repeats
+            await self._upload(key, data, {"ifGenerationMatch": "0"})
+        except web.Unwelcome as error:
+            if error.answer.status != 412:
+                raise
+            return False
+        return True
 
     async def put(self, key: str, data: bytes | memoryview) -> Stat:
         return await self._upload(key, data, {})

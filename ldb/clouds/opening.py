@@ -13,14 +13,14 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ldb.clouds.base import Client
-from ldb.clouds.client import CloudClient
 from ldb.clouds.options import Options, options_for, read_options
-from ldb.clouds.patience import Patience
-from ldb.clouds.wire import Wire
 from ldb.errors import BadInput, Unsupported
+
+if TYPE_CHECKING:
+    from ldb.clouds.wire import Wire
 
 SCHEMES = ("s3", "gs", "az", "http", "https")
 _EXTRAS = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs"), "az": ("adlfs", "azure")}
@@ -51,39 +51,75 @@ def open_client(url: str, options: Mapping[str, Any] | None = None) -> Client:
     chosen = read_options(options_for(url) if options is None else options, scheme, url)
     where = f"{scheme}://{bucket}"
     if (where, chosen) not in _clients:
-        patience = Patience(
-            1 + (7 if chosen.retries is None else chosen.retries),
-            60.0 if chosen.patience is None else chosen.patience,
-        )
-        client = CloudClient(where, _wire_maker(scheme, bucket, chosen), patience)
+        client = _make_client(where, _wire_maker(scheme, bucket, chosen), chosen)
         return _clients.setdefault((where, chosen), client)
     return _clients[where, chosen]
 
 
+def _make_client(where: str, make_wire: Callable[[], Wire], options: Options) -> Client:
+    # asyncio, which commands over a local instance do without
+    from ldb.clouds.client import CloudClient
+    from ldb.clouds.patience import Patience
+
+    patience = Patience(
+        1 + (7 if options.retries is None else options.retries),
+        60.0 if options.patience is None else options.patience,
+    )
+    return CloudClient(where, make_wire, patience)
+
+
 def _wire_maker(scheme: str, bucket: str, options: Options) -> Callable[[], Wire]:
     """What makes a wire for this bucket; loads no library yet."""
-    library, extra = _EXTRAS.get(scheme, ("", ""))
-    if not library or find_spec(library) is None:
+    if scheme not in _EXTRAS:
+        return partial(_http, f"{scheme}://{bucket}", options)
+    library, extra = _EXTRAS[scheme]
+    if find_spec(library) is None:
         raise Unsupported(f"{scheme}:// without {library}", f"pip install 'ldb[{extra}]'")
-    return partial(_WIRES[scheme], bucket, options)
+    fast = options.library == "obstore" or (
+        options.library is None and find_spec("obstore") is not None
+    )
+    if options.library == "obstore" and find_spec("obstore") is None:
+        raise Unsupported("library = obstore without obstore", "pip install 'ldb[fast]'")
+    return partial(_WIRES[scheme], bucket, options, fast)
 
 
-def _s3(bucket: str, options: Options) -> Wire:
+def _s3(bucket: str, options: Options, fast: bool) -> Wire:
     from ldb.clouds.s3 import S3Wire
 
-    return S3Wire(bucket, options)
+    exact = S3Wire(bucket, options)
+    if not fast:
+        return exact
+    from ldb.clouds.fast import FastWire, over_s3
+
+    return FastWire(exact, partial(over_s3, bucket, exact, options))
 
 
-def _google(bucket: str, options: Options) -> Wire:
+def _google(bucket: str, options: Options, fast: bool) -> Wire:
     from ldb.clouds.gs import GoogleWire
 
-    return GoogleWire(bucket, options)
+    exact = GoogleWire(bucket, options)
+    if not fast:
+        return exact
+    from ldb.clouds.fast import FastWire, over_google
+
+    return FastWire(exact, partial(over_google, bucket, exact, options), by_version=True)
 
 
-def _azure(bucket: str, options: Options) -> Wire:
+def _azure(bucket: str, options: Options, fast: bool) -> Wire:
     from ldb.clouds.az import AzureWire
 
-    return AzureWire(bucket, options)
+    exact = AzureWire(bucket, options)
+    if not fast:
+        return exact
+    from ldb.clouds.fast import FastWire, over_azure
+
+    return FastWire(exact, partial(over_azure, bucket, exact, options))
+
+
+def _http(url: str, options: Options) -> Wire:
+    from ldb.clouds.http import HttpWire
+
+    return HttpWire(url, options)
 
 
 _WIRES = {"s3": _s3, "gs": _google, "az": _azure}

@@ -10,11 +10,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ldb.clouds.base import Get, Stat
+from ldb.clouds.once import Once
 from ldb.clouds.options import Options
-from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, from_status, md5_of, nanoseconds
+from ldb.clouds.s3_listing import quicken
+from ldb.clouds.wire import (
+    Ask,
+    Failure,
+    Got,
+    Kind,
+    Page,
+    Try,
+    Unsure,
+    from_status,
+    md5_of,
+    nanoseconds,
+)
 
 MIB = 1 << 20
 PARTS_AT_ONCE = 4
@@ -23,12 +37,7 @@ _NO_BUCKET = ("NoSuchBucket",)
 _NO_KEY = ("NoSuchKey", "NoSuchVersion")
 _BUSY = ("ConditionalRequestConflict", "OperationAborted", "TooManyRequests")
 _PASSING = ("SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling")
-_NOTHING_SENT = (
-    "EndpointConnectionError",
-    "ConnectTimeoutError",
-    "ProxyConnectionError",
-    "ConnectionError",
-)
+_NOTHING_SENT = ("ConnectTimeoutError", "ProxyConnectionError")
 _NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
 
 
@@ -43,10 +52,13 @@ class S3Wire:
         self._paid = {"RequestPayer": "requester"} if options.requester_pays else {}
 
     async def open(self) -> None:
+        from aiobotocore.session import AioSession
         from s3fs import S3FileSystem
 
         options, timeout = self._options, self._options.timeout or 20.0
         client = {"region_name": options.region} if options.region else {}
+        self._session = AioSession(profile=options.profile)
+        quicken(self._session)
         self._fs = S3FileSystem(
             anon=bool(options.anon),
             key=options.key,
@@ -63,7 +75,7 @@ class S3Wire:
                 "parameter_validation": False,
                 **_plain_bodies(),
             },
-            **({"profile": options.profile} if options.profile else {}),
+            session=self._session,
             asynchronous=True,
             skip_instance_cache=True,
             use_listings_cache=False,
@@ -72,6 +84,31 @@ class S3Wire:
 
     async def close(self) -> None:
         await self._s3.close()
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the server, wherever it was found."""
+        return str(self._s3.meta.endpoint_url)
+
+    @property
+    def region(self) -> str:
+        return str(self._s3.meta.region_name)
+
+    async def credentials(self) -> dict[str, Any]:
+        """What requests are signed with, for the next minutes."""
+        options = self._options
+        if options.key and options.secret:
+            keys = (options.key, options.secret, options.token)
+        else:
+            found = await self._session.get_credentials()
+            frozen = await found.get_frozen_credentials()
+            keys = (frozen.access_key, frozen.secret_key, frozen.token)
+        return {
+            "access_key_id": keys[0],
+            "secret_access_key": keys[1],
+            "token": keys[2],
+            "expires_at": datetime.now(timezone.utc) + timedelta(minutes=5),
+        }
 
     # -- reading -----------------------------------------------------------------------
 
@@ -126,10 +163,22 @@ class S3Wire:
 
     # -- writing -----------------------------------------------------------------------
 
-    async def create(self, key: str, data: bytes) -> None:
-        await self._s3.put_object(
-            Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*", **self._paid
-        )
+    async def create(self, key: str, data: bytes) -> bool:
+        from botocore.exceptions import ClientError
+
+        once = Once(lambda: self._s3._endpoint.http_session._sessions.values())
+        before = once.turned()
+        try:
+            await self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*", **self._paid
+            )
+        except ClientError as error:
+            if _meaning(error.response).kind is not Kind.CONDITION:
+                raise
+            if not once.was_kept(before):
+                raise Unsure from error
+            return False
+        return True
 
     async def put(self, key: str, data: bytes | memoryview) -> Stat:
         answer = await self._s3.put_object(
@@ -178,6 +227,7 @@ class S3Wire:
     # -- errors ------------------------------------------------------------------------
 
     def explain(self, error: BaseException) -> Failure | None:
+        from aiohttp import ClientConnectorError
         from botocore.exceptions import BotoCoreError, ClientError
 
         if isinstance(error, ClientError):
@@ -187,7 +237,9 @@ class S3Wire:
         name, text = type(error).__name__, str(error)
         if name in _NO_CREDENTIALS:
             return Failure(Kind.REFUSED, text, hint="set credentials, or anon = true")
-        if name in _NOTHING_SENT:
+        # botocore says "could not connect" of a connection as well that broke after sending
+        inner = getattr(error, "kwargs", {}).get("error")
+        if name in _NOTHING_SENT or isinstance(inner, ClientConnectorError):
             return Failure(Kind.BUSY, text)
         if isinstance(error, (BotoCoreError, OSError, asyncio.TimeoutError)) or _of_aiohttp(error):
             return Failure(Kind.PASSING, text or name)

@@ -28,13 +28,14 @@ async def walk(
     ask_page: AskPage, prefix: str, after: str = "", ahead: int = 2
 ) -> AsyncIterator[Page]:
     """Pages of all keys below `prefix` that sort after `after`; so many folders asked ahead."""
-    first = asyncio.ensure_future(_as_task(ask_page(Ask(prefix, folded=True))))
+    first = asyncio.ensure_future(_as_task(ask_page, Ask(prefix, folded=True)))
     async for page in _level(ask_page, prefix, after, ahead, first):
         yield page
 
 
-async def _as_task(page: Awaitable[Page]) -> Page:
-    return await page
+async def _as_task(ask_page: AskPage, ask: Ask) -> Page:
+    # Called in here: a task that is ended before it began would leave a coroutine behind.
+    return await ask_page(ask)
 
 
 async def _level(
@@ -59,7 +60,7 @@ async def _level(
                     stats = []
                 while folders and len(asked) < ahead:
                     ask = Ask(folders.popleft(), folded=True)
-                    asked.append(asyncio.ensure_future(_as_task(ask_page(ask))))
+                    asked.append(asyncio.ensure_future(_as_task(ask_page, ask)))
                 async for page in _level(ask_page, entry, after, ahead, asked.popleft()):
                     yield page
             if stats:

@@ -77,6 +77,10 @@ class Ask:
     following: str = ""
 
 
+class Unsure(Exception):
+    """A create found something there, and the library may have sent it twice."""
+
+
 class Try(Protocol):
     """Asks until there is an answer, or no hope of one."""
 
@@ -88,8 +92,11 @@ class Wire(Protocol):
 
     part_size: int
     """Larger values are sent in parts of this size; 0: the library does so by itself."""
-    by_folder: bool
-    """Whether the store sorts its listings by folder (`walking.py`); right after the first page."""
+
+    @property
+    def by_folder(self) -> bool:
+        """Whether the store sorts its listings by folder (`walking.py`); known after a page."""
+        ...
 
     async def open(self) -> None:
         """Make ready; called once, before anything else. Asks nothing of the store."""
@@ -103,8 +110,11 @@ class Wire(Protocol):
 
     async def page(self, ask: Ask) -> Page: ...
 
-    async def create(self, key: str, data: bytes) -> None:
-        """A conditional write; `Kind.CONDITION` where something is there."""
+    async def create(self, key: str, data: bytes) -> bool:
+        """A conditional write: False where something is there.
+
+        Raises `Unsure` where something is, but may be what this very call has written.
+        """
         ...
 
     async def put(self, key: str, data: bytes | memoryview) -> Stat: ...

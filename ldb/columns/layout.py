@@ -20,13 +20,15 @@ from ldb.errors import Corrupt
 
 MAGIC = b"LDBCOLS\x01"
 MAX_JSON = 16 * 1024 * 1024
+MAX_ENTRIES = 64 * 1024
+"""Most objects and arrays of the directory: 1,024 columns have a tenth of that."""
 MAX_LEVELS = 128
 """Levels of nodes; Arrow readers stop at 64 levels of fields, so nobody writes as many."""
 
 _HEAD = struct.Struct("<8sII")
 _TAIL_SIZE = _HEAD.size + 8
 _END = struct.Struct("<i6s")
-_FIRST_READ = 64 * 1024
+FIRST_READ = 64 * 1024
 
 Read = Callable[[int, int], Buffer]
 """Gives the bytes from one place of a file up to another."""
@@ -72,7 +74,7 @@ def check_rest(data: Buffer, where: str) -> None:
 
 def unpack(read: Read, size: int, where: str) -> dict[str, Any]:
     """The directory of a file of `size` bytes; raises Corrupt."""
-    start = max(0, size - _FIRST_READ)
+    start = max(0, size - FIRST_READ)
     end = bytes(read(start, size))
     if len(end) != size - start or len(end) < _END.size:
         raise Corrupt(where, "truncated")
@@ -89,7 +91,10 @@ def unpack(read: Read, size: int, where: str) -> dict[str, Any]:
     if tail[_HEAD.size : -4] != expected:
         raise Corrupt(where, "directory")
     try:
-        found = json.loads(bytes(unpacked(data, raw)))
+        text = bytes(unpacked(data, raw))
+        if text.count(b"{") + text.count(b"[") > MAX_ENTRIES:
+            raise ValueError("more than any writer writes")
+        found = json.loads(text)
     except (ValueError, RecursionError, zstandard.ZstdError) as error:
         raise Corrupt(where, "directory") from error
     if type(found) is not dict:

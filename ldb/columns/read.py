@@ -26,6 +26,8 @@ Load = Callable[[], NDArray[Any]]
 _DTYPES = {name: np.dtype("<" + name) for name in ("u1", "i1", "i2", "i4", "i8", "f8")}
 _INTS = ("i1", "i2", "i4", "i8")
 _ENDS = ("i4", "i8")
+_LONGEST_PATH = 256
+"""Characters of a path in messages: every column keeps its own, and keys can be megabytes."""
 _ABSENT = (Kind.MISSING, Kind.NULL)
 _BOOLEANS = (Kind.FALSE, Kind.TRUE)
 
@@ -39,7 +41,7 @@ def open_columns(read: layout.Read, size: int, where: str) -> Column:
     file = _File(read, size, where)
     try:
         return file.column(directory["root"], file.count(directory["rows"]), "", 0)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise Corrupt(where, "directory") from error
 
 
@@ -71,7 +73,7 @@ class _File:
             parts["items"] = self.column(below, count, path + "[]", level + 1)
         if Kind.OBJECT in present:
             parts["fields"] = {
-                key: self.column(below, size, f"{path}.{key}", level + 1)
+                key: self.column(below, size, f"{path}.{key}"[-_LONGEST_PATH:], level + 1)
                 for key, below in node["keys"].items()
             }
         return Column(size, kinds[0] if len(kinds) == 1 else None, present=present, **parts)

@@ -168,6 +168,12 @@ class _Tree:
         if not self.budget.take():
             return None
         counts, starts = self.payloads.sizes(at, heads)
+        if int(counts.max()) <= 1:
+            # Where its only item ends a list ends, so nothing has to be walked for that.
+            rows, found = np.flatnonzero(counts), starts.copy()
+            below, found[rows] = self.column(starts[rows], stops[rows], depth)
+            require((found <= stops).all())
+            return Column(len(at), Kind.LIST, offsets=ends(counts), items=below), found
         items, found = self.payloads.items(starts, counts, stops)
         below, _ = self.column(items, np.full(len(items), self.payloads.size), depth)
         return Column(len(at), Kind.LIST, offsets=ends(counts), items=below), found

@@ -7,6 +7,7 @@ local files. Design: docs/design/013-cloud-locations.md.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldb.catalog import KIND_ANNOTATION, KIND_DATA, SeenPath, record_payload, seen_value
-from ldb.errors import BadInput, LdbError
+from ldb.errors import BadInput, LdbError, StoreFailed
 from ldb.ids import NO_OID, Oid
 from ldb.indexing.cloudjobs import CloudBatch, CloudJobs
 from ldb.indexing.jobs import Kind
@@ -45,6 +46,10 @@ TOGETHER = 64
 STREAMS = 4
 """Large objects that are read at a time."""
 
+GIVE_UP_AFTER = 120.0
+"""Seconds in which nothing but failures came, and at least `TOGETHER` of them, end a run: each
+of a million objects would be tried for a minute otherwise."""
+
 _MARK_BYTES = 1
 """What stands between a folder and a name in a key."""
 
@@ -70,10 +75,23 @@ class CloudReader:
         self.tags = tags
         self.strict = strict
         self.clients = clients
+        self._succeeded = time.monotonic()
+        self._failures = 0
+
+    def came(self, failed: LdbError | None) -> None:
+        """Note whether an object could be had; raises `StoreFailed` where none can any more."""
+        now = time.monotonic()
+        if not isinstance(failed, StoreFailed):
+            self._succeeded, self._failures = now, 0
+            return
+        self._failures += 1
+        if self._failures >= TOGETHER and now - self._succeeded > GIVE_UP_AFTER:
+            raise failed
 
     def read(self, batch: CloudBatch) -> BatchResult:
         """Do one batch of jobs, given in key order."""
         work = _Work(self, batch)
+        self._succeeded = time.monotonic()
         for folder in batch.folders:
             work.plan(folder)
         work.fetch()
@@ -180,6 +198,7 @@ class _Work:
         gets = [pinned.get() for pinned, _ in wanted]
         for at, answer in client.get_many(gets, concurrency=TOGETHER):
             pinned, take = wanted[at]
+            self.reader.came(answer if isinstance(answer, LdbError) else None)
             if isinstance(answer, LdbError):
                 self._failed(pinned, answer)
                 continue
@@ -202,6 +221,7 @@ class _Work:
 
         with ThreadPoolExecutor(min(STREAMS, len(wanted))) as threads:
             for (pinned, _), failed in zip(wanted, threads.map(fetch, wanted)):
+                self.reader.came(failed)
                 if failed is not None:
                     self._failed(pinned, failed)
 
@@ -220,7 +240,7 @@ class _Work:
         self.digests[wanted.uri] = hash_pinned(client, wanted, self.reader.algorithm)
 
     def _failed(self, wanted: Pinned, error: LdbError) -> None:
-        """An object that could not be read or parsed; a mistake of the set-up ends the run."""
+        """An object that could not be read or parsed."""
         why = error.why if isinstance(error, BadInput) else why_unread(error)
         self.problems.append(Problem(wanted.uri, why))
 

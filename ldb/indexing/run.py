@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ldb.backends.opening import open_backend
+from ldb.backends.base import Backend
 from ldb.catalog import PATHS, Catalog, objects_schema
 from ldb.errors import BadInput
 from ldb.history import Operation, SourceUsed, Version, head, now
@@ -140,7 +140,7 @@ def _edited(
 ) -> IndexRoots:
     """The two maps after this run; the workers do their reading inside the first edit."""
     opener = ReaderOpener(
-        url=instance.url,
+        backend=instance.backend,
         algorithm=instance.object_hash,
         id_bytes=instance.id_bytes,
         run_time=gathered.run_time,
@@ -151,9 +151,10 @@ def _edited(
     with reading(scan.batches(), opener, scan.processes) as results:
         changes = gathered.path_changes(_counted(results, progress), scan.replaced)
         paths = edit(writer, writer, PATHS, old.paths.root, changes)
-        # The workers publish their packs meanwhile.
+        # The workers publish their packs meanwhile, and this process its own.
         rows = gathered.object_changes(writer, scan.unchanged)
         objects = edit(writer, writer, objects_schema(instance), old.objects.root, rows)
+        writer.flush()
     return IndexRoots(map_root(objects), map_root(paths))
 
 
@@ -165,9 +166,9 @@ def _counted(results: Iterator[BatchResult], progress: Progress) -> Iterator[Bat
 
 @dataclass(frozen=True, slots=True)
 class ReaderOpener:
-    """Opens a worker's reader; sent to the worker, so it holds only plain values."""
+    """Opens a worker's reader; sent to the worker."""
 
-    url: str
+    backend: Backend
     algorithm: str
     id_bytes: int
     run_time: int
@@ -177,13 +178,14 @@ class ReaderOpener:
     """The parent's store, for a forked or same-process worker."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The store stays here: a worker that is not forked opens its own by the address.
-        plain = (self.url, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict)
+        # The store stays here: a worker that is not forked opens its own, on a backend that
+        # goes there as its address.
+        plain = (self.backend, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict)
         return ReaderOpener, (*plain, None)
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[_Readers]:
-        store = self.objects or ObjectStore(open_backend(self.url))
+        store = self.objects or ObjectStore(self.backend)
         with store.writer() as writer, _Readers(self, writer) as readers:
             yield readers
 

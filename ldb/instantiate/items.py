@@ -47,14 +47,16 @@ class Items:
     chosen: Chosen
     layout: Layout
 
-    def batches(self, start: int, stop: int) -> Iterator[list[Item]]:
+    def batches(
+        self, start: int, stop: int, most: int = BATCH, most_bytes: int = BATCH_BYTES
+    ) -> Iterator[list[Item]]:
         """The items of places [start, stop), some at a time."""
         batch: list[Item] = []
         size = 0
         for item in self._items(start, stop):
             batch.append(item)
             size += item.size + len(item.payload or b"")
-            if len(batch) >= BATCH or size >= BATCH_BYTES:
+            if len(batch) >= most or size >= most_bytes:
                 yield batch
                 batch, size = [], 0
         if batch:
@@ -113,10 +115,11 @@ def load_rows(
 ) -> Iterator[tuple[NDArray[np.int64], list[RecordRow]]]:
     """Records of a column of oids, in the store's order: positions and records."""
     for positions, payloads in store.scan(oids, BlobType.RECORD):
-        yield positions, _rows(payloads)
+        yield positions, rows_of(payloads)
 
 
-def _rows(payloads: list[bytes]) -> list[RecordRow]:
+def rows_of(payloads: list[bytes]) -> list[RecordRow]:
+    """What is needed of records; raises `Corrupt`."""
     try:
         return [fields_of(payload, RecordRow) for payload in payloads]
     except BadInput as error:

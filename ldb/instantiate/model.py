@@ -8,11 +8,15 @@ from typing import NamedTuple, TypedDict
 from ldb.instantiate.naming import Name
 
 
-class SeenRow(TypedDict):
-    """A place where an object was seen: what is needed of it here."""
-
+class _SeenAnywhere(TypedDict):
     mtime: int
     path: str
+
+
+class SeenRow(_SeenAnywhere, total=False):
+    """A place where an object was seen: what is needed of it here."""
+
+    version: str
 
 
 class RecordRow(TypedDict):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ldb.storage.cache import CacheOptions
+
 Link = Literal["auto", "reflink", "hardlink", "copy"]
 
 
@@ -23,6 +25,8 @@ class InstantiateOptions:
     preserve_paths: bool = False
     """Keep folders and names of the source; ids only where names collide."""
     link: Link = "auto"
+    cache: CacheOptions | None = None
+    """Where data objects from object stores are kept; without it they cannot be written."""
     processes: int = 0
     """Worker processes; 0: one for each processor."""
 

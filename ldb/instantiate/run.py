@@ -16,6 +16,7 @@ from ldb.instantiate.listing import Before
 from ldb.instantiate.manifest import Journal
 from ldb.instantiate.options import InstantiateOptions, InstantiateReport
 from ldb.instantiate.plan import plan
+from ldb.instantiate.remote import write_deferred
 from ldb.instantiate.target import (
     Refused,
     Target,
@@ -27,6 +28,7 @@ from ldb.instantiate.target import (
 from ldb.instantiate.workers import write_parts
 from ldb.instantiate.write import BatchResult, WriteOptions
 from ldb.processes import default_processes
+from ldb.storage.remote import Clients
 
 Progress = Callable[[int], None]
 """Called with the number of objects done since the last call."""
@@ -39,6 +41,7 @@ def instantiate(
     annotations: NDArray[np.uint8],
     options: InstantiateOptions,
     progress: Progress = lambda count: None,
+    clients: Callable[[], Clients] = Clients,
 ) -> InstantiateReport:
     """Write objects into a folder: ids shape (n,), annotation oids (n, 32), zeros for none.
 
@@ -59,14 +62,23 @@ def instantiate(
             link=options.link,
             force=options.force,
             annotations_only=options.annotations_only,
+            cache=options.cache,
         )
         before = Before(journal.listed, journal.has_files)
         processes = options.processes or default_processes()
+        deferred: list[bytes] = []
         with closing(write_parts(planned.items, write_options, before, processes)) as results:
             for result in results:
                 _add(report, result)
+                deferred += result.deferred
                 journal.planned(result.planned)
                 progress(result.done)
+        if deferred:
+            fetched = write_deferred(planned.items, deferred, write_options, before, clients)
+            with closing(fetched) as results:
+                for result in results:
+                    _add(report, result)
+                    progress(result.done)
         _tidy(report, journal, target, options.force, instance.object_hash)
         journal.finish()
     report.problems.sort(key=attrgetter("path"))

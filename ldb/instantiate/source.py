@@ -57,6 +57,10 @@ class Stale(LdbError):
         self.why = why
 
 
+class Elsewhere(Exception):
+    """The data object has to be fetched from a remote place first."""
+
+
 class Fetcher:
     """Brings data objects into a target's temporary file."""
 
@@ -73,7 +77,7 @@ class Fetcher:
         try:
             source = os.open(path, _OPEN)
         except OSError as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         try:
             found = os.fstat(source)
             if not stat.S_ISREG(found.st_mode):
@@ -96,7 +100,7 @@ class Fetcher:
             while len(data) < size and (piece := os.read(source, PIECE)):
                 data += piece
         except OSError as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         digest: bytes = HASHES[self._algorithm](data).digest()
         self._check(digest, object_id)
         self._target.make(data)
@@ -141,7 +145,7 @@ class Fetcher:
             digest = digest_of(source, self._algorithm)
             real = os.path.realpath(path)  # the file, not a symbolic link that leads to it
         except OSError as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         self._check(digest, object_id)
         self._target.drop()
         try:
@@ -168,7 +172,7 @@ class Fetcher:
             raise Stale(f"changed since it was indexed: its hash is {digest.hex()} now")
 
 
-def _unreadable(error: OSError) -> Stale:
+def unreadable(error: OSError) -> Stale:
     """A failure to read the source is the source's, not the target's."""
     if isinstance(error, FileNotFoundError):
         return Stale("is not there any more")
@@ -190,7 +194,7 @@ def _pieces(source: int) -> Iterator[bytes]:
         try:
             piece = os.read(source, PIECE)
         except OSError as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         if not piece:
             return
         yield piece

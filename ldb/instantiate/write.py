@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ldb.errors import BadInput
 from ldb.instantiate.annotation import annotation_text, payload_of, read_text
+from ldb.instantiate.caching import CachedFetcher
 from ldb.instantiate.items import Items
 from ldb.instantiate.linking import Linker, is_one_of, is_unchanged_link
 from ldb.instantiate.listing import Before, Listing
@@ -21,8 +22,10 @@ from ldb.instantiate.manifest import is_entry
 from ldb.instantiate.model import Entry, Item
 from ldb.instantiate.notes import write_new
 from ldb.instantiate.options import Link, Problem
-from ldb.instantiate.source import Fetcher, Stale, is_object
+from ldb.instantiate.source import Elsewhere, Fetcher, Stale, is_object
 from ldb.instantiate.target import Refused, Target, failure, open_regular, refusal
+from ldb.storage.cache import Cache, CacheOptions
+from ldb.storage.location import is_local
 
 EDITED = "was edited since it was instantiated; -f replaces it"
 NOT_OURS = "is there and was not made by LDB; move it away"
@@ -37,6 +40,7 @@ class WriteOptions:
     link: Link
     force: bool
     annotations_only: bool
+    cache: CacheOptions | None = None
 
 
 @dataclass(slots=True)
@@ -52,6 +56,8 @@ class BatchResult:
     passed_over: list[Problem] = field(default_factory=list)
     planned: list[str] = field(default_factory=list)
     """Paths listed by earlier runs that are part of this one."""
+    deferred: list[bytes] = field(default_factory=list)
+    """Ids of objects that have to be fetched from a remote place; not in `done`."""
 
 
 class _Standing(Enum):
@@ -75,12 +81,14 @@ class Writer:
         self._items = items
         self._options = options
         self._target = Target(options.folder)
-        self._fetcher = Fetcher(self._target, options.algorithm, options.link)
+        self._cache = Cache(options.cache.folder, options.algorithm) if options.cache else None
+        self._fetcher = self._new_fetcher()
         self._linker = Linker(self._target)
         self._listing = Listing(self._target, before)
         self._fresh = before.is_fresh
         """Write first, and look only where a name turns out to be taken."""
-        self._may_link = self._fresh and options.link == "hardlink" and not options.annotations_only
+        through_cache = options.cache is not None and options.cache.local
+        self._may_link = self._fresh and options.link == "hardlink" and not through_cache
 
     def __enter__(self) -> Writer:
         return self
@@ -88,7 +96,16 @@ class Writer:
     def __exit__(self, *failed: object) -> None:
         self._listing.close()
         self._linker.close()
+        if self._cache is not None:
+            self._cache.close()
         self._target.close()
+
+    def _new_fetcher(self) -> Fetcher:
+        target, options = self._target, self._options
+        if self._cache is None or options.cache is None:
+            return Fetcher(target, options.algorithm, options.link)
+        local = options.cache.local
+        return CachedFetcher(target, options.algorithm, options.link, self._cache, local)
 
     def write(self, start: int, stop: int) -> Iterator[BatchResult]:
         """Write the items of places [start, stop) in the plan."""
@@ -106,6 +123,7 @@ class Writer:
                 self._write_annotation(item, result)
         self._listing.flush()
         result.planned, self._listing.planned = self._listing.planned, []
+        result.done -= len(result.deferred)
         return result
 
     def _with_data(self, batch: list[Item], result: BatchResult) -> list[Item]:
@@ -124,6 +142,9 @@ class Writer:
         """Whether the data file is there now."""
         try:
             new = self._data(item, result)
+        except Elsewhere:
+            result.deferred.append(item.id)
+            return False
         except _Failed:
             # An annotation alone would be no pair.
             self._listing.undo(item.name.data_path)
@@ -261,7 +282,7 @@ class _DataFile:
     def make(self, target: Target) -> None:
         item = self._item
         stale = []
-        for path in self.sources:
+        for path in sorted(self.sources, key=_is_remote):
             try:
                 self._fetcher.fetch(path, item.id, item.size)
             except Stale as error:
@@ -274,6 +295,10 @@ class _DataFile:
             stale.append(Problem(f"id:{item.id.hex()}", "no path of it is known any more"))
         self.problems = stale
         raise _Failed
+
+
+def _is_remote(uri: str) -> bool:
+    return not is_local(uri)
 
 
 class _AnnotationFile:

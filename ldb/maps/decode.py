@@ -63,7 +63,7 @@ def columns(oid: Oid, node: Parts, schema: Schema, most: int) -> Rows:
     columns = zip(raw, widths, strict=True)
     fields = [np.frombuffer(each, np.uint8).reshape(-1, width) for each, width in columns]
     rows = Rows(keys, tuple(fields))
-    if node["level"] and not _sane_counts(rows):
+    if node["level"] and not _sane_counts(rows, (4 * schema.target) ** node["level"]):
         raise Corrupt(oid, "map node with impossible row counts")
     return rows
 
@@ -112,9 +112,10 @@ def _joined(found: Sequence[Parts], width: int) -> Parts:
     return joined
 
 
-def _sane_counts(rows: Rows) -> bool:
+def _sane_counts(rows: Rows, most: int) -> bool:
+    """Whether each child has rows, and not more than its level allows."""
     counts = counts_of(rows)
-    return bool(len(rows) and counts.min() > 0 and counts.max() < 1 << 48)
+    return bool(len(rows) and counts.min() > 0 and counts.max() <= min(most, 1 << 48))
 
 
 def _keys(oid: Oid, node: Parts, width: int) -> Keys:

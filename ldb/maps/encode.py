@@ -52,7 +52,12 @@ def _words(schema: Schema, level: int) -> tuple[bytes, bytes, bytes]:
     count = len(schema.fields)
     opening = bytes([0x84 if schema.key_width else 0x85]) + encode("fields")
     array = encode([0] * count)[:-count]
-    return opening + array, encode("keys"), encode({"level": level, "schema": schema.name})[1:]
+    return opening + array, encode("keys"), ending(level, schema.name)
+
+
+def ending(level: int, schema: str) -> bytes:
+    """What every node of this level and schema ends with, and no other node."""
+    return encode({"level": level, "schema": schema})[1:]
 
 
 def _keys(schema: Schema, rows: Rows) -> tuple[memoryview, Sequence[int]]:

@@ -139,6 +139,18 @@ def fields_of(payload: bytes, shape: type[_Shape], where: object = "payload") ->
         raise BadInput(where, f"not canonical MessagePack: {_reason(error)}") from None
 
 
+def fitting(value: object, shape: type[_Shape], where: object = "value") -> _Shape:
+    """A decoded value that must fit `shape`, a `TypedDict` of anything that payloads hold.
+
+    Other keys are left out: formats may grow. For records that are read one at a time and are
+    nested, or hold values of any kind; `decode_as` is for the others.
+    """
+    try:
+        return msgspec.convert(value, shape, builtin_types=(bytes,))
+    except _REFUSALS as error:
+        raise BadInput(where, str(error)) from None
+
+
 def _learn(shape: object) -> Callable[[bytes], Any]:
     return _shaped.setdefault(shape, msgspec.msgpack.Decoder(shape).decode)
 

@@ -6,7 +6,10 @@ is derived, so a damaged one is as good as none. Format: docs/formats/columns.md
 
 from __future__ import annotations
 
-from ldb.backends.base import Backend, Buffer
+from collections.abc import Iterable
+
+from ldb.backends.base import Backend, Buffer, Range
+from ldb.columns.layout import FIRST_READ
 from ldb.columns.model import Column
 from ldb.columns.read import open_columns
 from ldb.errors import Corrupt, LdbError, NotFound
@@ -46,9 +49,15 @@ class ColumnFiles:
         self.rows += count
         return found
 
+    def forget(self, pack: PackReader, kind: BlobType) -> None:
+        """Keep nothing of a column file with a damaged part: reading it anew may help."""
+        key = columns_key(pack_name(pack.key) or "", kind)
+        if pack.backend.forget(key):
+            self._kept.pop(key, None)
+
     def _found(self, pack: PackReader, kind: BlobType, key: str) -> Column | None:
         try:
-            return self._open(pack.backend, key)
+            return self._opened_again(pack.backend, key)
         except Corrupt:
             return None
         except NotFound:
@@ -66,16 +75,43 @@ class ColumnFiles:
             pass
         return column
 
+    def _opened_again(self, backend: Backend, key: str) -> Column:
+        try:
+            return self._open(backend, key)
+        except Corrupt:
+            if not backend.forget(key):
+                raise
+        return self._open(backend, key)
+
     def _open(self, backend: Backend, key: str) -> Column:
-        size = next((each.size for each in backend.list(key) if each.key == key), None)
-        if size is None:
-            raise NotFound("column file", key)
+        size = _size(backend, key)
 
         def read(start: int, stop: int) -> Buffer:
             self.bytes_read += stop - start
             return backend.read(key, start, stop)
 
         return open_columns(read, size, key)
+
+    def prefetch(self, packs: Iterable[PackReader], kind: BlobType) -> None:
+        """Fetch together what opening the columns of these packs needs."""
+        ranges = []
+        for pack in packs:
+            key = columns_key(pack_name(pack.key) or "", kind)
+            known = pack.backend.last_listed(key) if key not in self._kept else None
+            if known:
+                ranges.append(Range(key, max(0, known[0].size - FIRST_READ), known[0].size))
+        if len(ranges) > 1:
+            pack.backend.prefetch(ranges)
+
+
+def _size(backend: Backend, key: str) -> int:
+    """Bytes of a column file; raises `NotFound`. One that the last listing did not show may
+    have been made since."""
+    for listed in (backend.last_listed(key) or (), backend.list(key, limit=1)):
+        for each in listed:
+            if each.key == key:
+                return each.size
+    raise NotFound("column file", key)
 
 
 def shred_pack(pack: PackReader, kind: BlobType) -> Column:

@@ -16,6 +16,8 @@ from ldb.objects.model import MAX_PAYLOAD, TYPE_OF_HEADER, Blob
 OBJECTS = "objects/"
 MAX_HEADER = 32
 """Most bytes of type, length and the zero byte."""
+MAX_FILE = MAX_PAYLOAD + MAX_PAYLOAD // 128 + 1024
+"""Bytes of a loose file that are read: a frame of the largest payload, that did not shrink."""
 
 
 def loose_key(oid: Oid) -> str:
@@ -41,6 +43,8 @@ def pack_loose(blob: Blob) -> bytes:
 def parse_loose(data: Buffer, oid: Oid) -> Blob:
     """The blob in a loose file; `Corrupt` unless it is the one that `oid` names."""
     where = loose_key(oid)
+    if len(data) > MAX_FILE:
+        raise Corrupt(oid, f"{where}: more bytes than a blob can have")
     size = frames.content_size(data, oid, where)
     if size > MAX_PAYLOAD + MAX_HEADER:
         raise Corrupt(oid, f"{where}: {size} bytes, more than a blob can have")

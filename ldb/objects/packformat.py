@@ -32,6 +32,9 @@ PACK_BYTES = 64 * 1024 * 1024
 MAX_BLOCK = 1024 * 1024
 """Most raw bytes of a block that holds several blobs."""
 
+MAX_DIRECTORY = 64 * 1024 * 1024
+"""Most bytes of block table and fan-out, which are read whole; 64 MiB of blocks need a tenth."""
+
 TABLE_COLUMNS = (8, 24, 4)
 """Widths of the oid table: head of the oid, its rest, ordinal."""
 TABLE_ROW = sum(TABLE_COLUMNS)
@@ -133,6 +136,8 @@ def read_trailer(key: str, size: int, end: bytes) -> Trailer:
     if end[-1] != VERSION:
         raise Corrupt(key, f"pack format {end[-1]}, this is a reader of format {VERSION}")
     trailer = Trailer(*OFFSETS.unpack_from(end))
+    if trailer.directory_bytes > MAX_DIRECTORY:
+        raise Corrupt(key, f"directory of {trailer.directory_bytes} bytes, which no writer makes")
     table_end = trailer.table + TABLE_ROW * trailer.blobs
     if (
         trailer.table < len(MAGIC)

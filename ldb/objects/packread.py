@@ -102,6 +102,13 @@ class Payloads:
         return [self.raw[low:high] for low, high in pairwise(self.edges)]
 
 
+def open_all(packs: Iterable[PackReader]) -> None:
+    """Fetch together what opening these packs needs, where each fetch would be a request."""
+    waiting = [each for each in packs if each.backend.far and not each.is_open]
+    if len(waiting) > 1:
+        waiting[0].backend.prefetch([each.opening_range for each in waiting])
+
+
 class PackReader:
     """One pack of a backend, opened when first used. Raises `Corrupt(key, where)`."""
 
@@ -118,9 +125,18 @@ class PackReader:
 
     # -- opening -----------------------------------------------------------------------
 
+    @property
+    def is_open(self) -> bool:
+        return "_opened" in self.__dict__
+
+    @property
+    def opening_range(self) -> Range:
+        """What is read to open it, nearly always all of it."""
+        return Range(self.key, max(0, self.size - OPENING_READ), self.size)
+
     @cached_property
     def _opened(self) -> tuple[Trailer, bytes]:
-        start = max(0, self.size - OPENING_READ)
+        start = self.opening_range.start
         tail = self.read(start, self.size)
         end = tail[-TRAILER_BYTES:]
         trailer = read_trailer(self.key, self.size, end)

@@ -8,28 +8,28 @@ Rules: docs/formats/objects.md and pack.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ldb.backends.base import Backend
+from ldb.backends.base import Backend, Entry
 from ldb.errors import Ambiguous, BadInput, Corrupt, NotFound
 from ldb.ids import MIN_PREFIX, OID_BYTES, Oid, is_hex
 from ldb.objects.batch import BatchWriter
 from ldb.objects.blockcache import BlockCache
 from ldb.objects.condemned import Lists, lists_among
-from ldb.objects.loose import OBJECTS, loose_key, oid_of_key, pack_loose, parse_loose
+from ldb.objects.loose import MAX_FILE, OBJECTS, loose_key, oid_of_key, pack_loose, parse_loose
 from ldb.objects.model import Blob, BlobType, oid_of
 from ldb.objects.pack import Pack
 from ldb.objects.packformat import PACK_BYTES, PACKS, derived_from, pack_name
-from ldb.objects.packread import PackReader
+from ldb.objects.packread import PackReader, open_all
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ldb.objects.bulk import Group
+    from ldb.objects.bulk import Group, Located
 
 __all__ = ["BatchWriter", "ObjectStore", "StoreCounts"]
 
@@ -84,7 +84,7 @@ class ObjectStore:
     def put(self, blob: Blob) -> Oid:
         """Write one blob, durable on return; nothing is done where this store has it."""
         oid = blob.oid
-        if not self._holds(oid):
+        if not self._known(oid):
             self.backend.create(loose_key(oid), pack_loose(blob), unconditional=True)
             if self._loose is not None:
                 self._loose.add(oid)
@@ -136,28 +136,35 @@ class ObjectStore:
             yield group.positions, group.payloads
 
     def groups(self, oids: NDArray[np.uint8]) -> Iterator[Group]:
-        """Blobs of any kinds, as they lie together; errors as for `get`.
-
-        Packs that are deleted meanwhile have had their blobs copied into others: look again.
-        """
+        """Blobs of any kinds, as they lie together; errors as for `get`."""
         import numpy as np
 
-        done = np.zeros(len(oids), np.bool_)
-        try:
-            for group in self._groups(oids):
-                done[group.positions] = True
-                yield group
-            return
-        except NotFound as error:
-            if error.kind != "key":  # no file was missing, but a blob
-                raise
-        left = np.flatnonzero(~done)
-        self.refresh()
-        for group in self._groups(oids[left]):
-            yield group.moved(left)
+        from ldb.objects.bulk import Group, read_groups
 
-    def _groups(self, oids: NDArray[np.uint8]) -> Iterator[Group]:
-        from ldb.objects.bulk import Group, among, locate, read_groups
+        left = np.arange(len(oids))
+        for attempt in range(2):
+            packs, at = self._located(oids[left])
+            found = np.zeros(len(left), np.bool_)
+            try:
+                for group in read_groups(packs, oids[left], at):
+                    found[group.positions] = True
+                    yield replace(group, positions=left[group.positions])
+            except (NotFound, Corrupt) as error:
+                # A pack has been removed since it was listed, and what it held lies in another;
+                # or what this machine keeps of it is damaged.
+                if attempt or (isinstance(error, Corrupt) and not self._distrust([error])):
+                    raise
+                self.refresh()
+                left = left[~found]
+                continue
+            for position in left[at.missing]:
+                blob = self._loose_blob(Oid(oids[position].tobytes()))
+                yield Group(blob.type, position.reshape(1), [blob.payload])
+            return
+
+    def _located(self, oids: NDArray[np.uint8]) -> tuple[list[PackReader], Located]:
+        """Packs, and where in them the oids are; raises unless the others are loose."""
+        from ldb.objects.bulk import among, locate
 
         for attempt in range(2):
             packs = self.all_packs()
@@ -168,13 +175,11 @@ class ObjectStore:
             if not len(rest):
                 break
             if not attempt:
+                self._distrust(at.damaged)
                 self.refresh()
         if len(rest):
             raise self._missing(oids[rest[0]].tobytes(), at.damaged)
-        yield from read_groups(packs, oids, at)
-        for position in at.missing:
-            blob = self._loose_blob(Oid(oids[position].tobytes()))
-            yield Group(blob.type, position.reshape(1), [blob.payload])
+        return packs, at
 
     def contains(self, oids: NDArray[np.uint8], own: bool = False) -> NDArray[np.bool_]:
         """Which of an (n, 32) array of oids are here, as last listed.
@@ -216,7 +221,7 @@ class ObjectStore:
     def packs(self) -> list[PackReader]:
         """The packs of this store, without the fallback's."""
         if self._packs is None:
-            self._packs = self._list_packs({})
+            self._packs = self._list_packs({}, self.backend.last_listed(PACKS))
         return self._packs
 
     def adopt(self, pack: Pack) -> None:
@@ -278,9 +283,11 @@ class ObjectStore:
         """The packs of this store and of the fallback, in the order they are searched in."""
         return [pack for layer in self._layers() for pack in layer.packs()]
 
-    def _list_packs(self, known: dict[str, PackReader]) -> list[PackReader]:
+    def _list_packs(
+        self, known: dict[str, PackReader], listed: Iterable[Entry] | None = None
+    ) -> list[PackReader]:
         packs, others = [], []
-        for entry in self.backend.list(PACKS):
+        for entry in self.backend.list(PACKS) if listed is None else listed:
             if not pack_name(entry.key):
                 others.append(entry.key)
             else:
@@ -298,6 +305,12 @@ class ObjectStore:
             self._loose = {oid for oid in map(oid_of_key, keys) if oid}
         return self._loose
 
+    def _known(self, oid: Oid) -> bool:
+        """The same for who is about to write the blob: asking must not cost more than that."""
+        if not self.backend.far:
+            return self._holds(oid)
+        return oid in (self._loose or ()) or any(self.packed([oid]))
+
     def _holds(self, oid: Oid) -> bool:
         """Whether this store itself has the blob (a damaged one does not count)."""
         return self._look(oid, []) is not None
@@ -311,6 +324,7 @@ class ObjectStore:
                 if blob is not None:
                     return blob
             if not attempt:
+                self._distrust(damaged)
                 self.refresh()
         raise self._missing(oid, damaged)
 
@@ -319,10 +333,26 @@ class ObjectStore:
         for layer in self._layers():
             if oid in layer._loose_oids():
                 with suppress(Corrupt, NotFound):
-                    return parse_loose(layer.backend.read(loose_key(oid)), oid)
+                    data = layer.backend.read(loose_key(oid), 0, MAX_FILE + 1)
+                    return parse_loose(data, oid)
         return self._found(oid)
 
+    def _distrust(self, damaged: Sequence[Corrupt]) -> bool:
+        """Drop what this machine keeps of damaged values; whether reading again may help."""
+        dropped = False
+        for layer in self._layers():
+            told = " ".join(f"{each.oid} {each.where}" for each in damaged)
+            for pack in [each for each in layer._packs or [] if each.key in told]:
+                if layer.backend.forget(pack.key):
+                    assert layer._packs is not None
+                    layer._packs.remove(pack)  # it may have read what was damaged already
+                    dropped = True
+        if dropped:
+            self._blocks = BlockCache(CACHE_BYTES)
+        return dropped
+
     def _look(self, oid: Oid, damaged: list[Corrupt]) -> Blob | None:
+        open_all(self.packs())
         for place, pack in enumerate(self.packs()):
             try:
                 ordinal = pack.find_one(oid)
@@ -335,9 +365,10 @@ class ObjectStore:
             except NotFound:  # the pack has been removed since it was listed
                 continue
         try:
-            return parse_loose(self.backend.read(loose_key(oid)), oid)
+            return parse_loose(self.backend.read(loose_key(oid), 0, MAX_FILE + 1), oid)
         except Corrupt as error:
             damaged.append(error)
+            self.backend.forget(loose_key(oid))
         except NotFound:
             pass
         return None

@@ -90,9 +90,20 @@ def encode_places(packs: Sequence[PackCounts], sections: Sequence[Section]) -> b
     return HEADER.pack(MAGIC, zlib.crc32(body), len(sections), len(packs)) + body
 
 
-def parse_places(data: Buffer, where: str) -> PlaceFile:
-    """The inverse of `encode_places`; raises `Corrupt`."""
+def most_bytes(pack_size: int) -> int:
+    """How large the place file of a pack of `pack_size` bytes can be.
+
+    A row of a map is a hash at least, which does not shrink in its pack, and four bytes a field
+    here; what names packs is not bound to the pack.
+    """
+    return pack_size + 64 * 1024 * 1024
+
+
+def parse_places(data: Buffer, where: str, most: int | None = None) -> PlaceFile:
+    """The inverse of `encode_places`; raises `Corrupt`, also for more than `most` bytes."""
     view = memoryview(data)
+    if most is not None and len(view) > most:
+        raise Corrupt(where, "place file: larger than its pack allows")
     if len(view) < HEADER.size:
         raise Corrupt(where, "place file: truncated")
     magic, crc, sections, packs = HEADER.unpack_from(view)
@@ -121,6 +132,8 @@ def parse_places(data: Buffer, where: str) -> PlaceFile:
 def _section(view: memoryview, at: int) -> tuple[Section, int]:
     code, leaves, rows = SECTION.unpack_from(view, at)
     at += SECTION.size
+    if rows > len(view):  # or numpy is asked for more than it can count
+        raise ValueError
     starts = np.frombuffer(view, "<i8", leaves + 1, at)
     at += starts.nbytes
     ordinals = np.frombuffer(view, "<u4", leaves, at)

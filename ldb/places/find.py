@@ -18,7 +18,7 @@ from ldb.objects.model import BlobType
 from ldb.objects.packformat import pack_name
 from ldb.objects.packread import PackReader
 from ldb.objects.store import ObjectStore
-from ldb.places.file import FIELDS, PlaceFile, Section, parse_places, places_key
+from ldb.places.file import FIELDS, PlaceFile, Section, most_bytes, parse_places, places_key
 from ldb.places.model import LIMIT, UNKNOWN, Numbers, Places, Table
 from ldb.places.search import search
 from ldb.places.write import write_places
@@ -67,10 +67,18 @@ def _file_of(store: ObjectStore, pack: PackReader, leaves: int) -> PlaceFile | N
 def load_places(pack: PackReader) -> PlaceFile | None:
     """The place file beside a pack; None where there is none, or a damaged one."""
     key = places_key(pack_name(pack.key) or "")
-    try:
-        return parse_places(pack.backend.read(key), key)
-    except (NotFound, Corrupt):
-        return None
+    if pack.backend.last_listed(pack.key) and not pack.backend.last_listed(key):
+        return None  # as most packs of small commits have none
+    most = most_bytes(pack.size)
+    for _ in range(2):
+        try:
+            return parse_places(pack.backend.read(key, 0, most + 1), key, most)
+        except NotFound:
+            return None
+        except Corrupt:
+            if not pack.backend.forget(key):
+                return None
+    return None
 
 
 def _rows_of(section: Section, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -98,10 +106,12 @@ class _Shift:
         self._ends = np.array(ends, np.int64)
         self._shifts = np.array([*shifts, _GONE], np.int64)
         self._idle = not any(shifts)
+        self._known = base
 
     def __call__(self, numbers: Numbers) -> Numbers:
         if self._idle:
-            return numbers
+            beyond = (numbers >= self._known) & (numbers < np.uint32(LIMIT))
+            return np.where(beyond, UNKNOWN, numbers) if beyond.any() else numbers
         shift = self._shifts[np.searchsorted(self._ends, numbers, side="right")]
         moved = np.where(shift == _GONE, int(UNKNOWN), numbers + shift).astype(np.uint32)
         return np.where(numbers >= np.uint32(LIMIT), numbers, moved)

@@ -15,6 +15,7 @@ import numpy as np
 from ldb.errors import Corrupt, LdbError, NotFound
 from ldb.ids import NO_OID, Oid
 from ldb.maps.decode import unpack
+from ldb.maps.encode import ending
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.oidtable import as_oids
 from ldb.objects.packformat import pack_name
@@ -103,13 +104,13 @@ class Gathered:
 def gather(pack: PackReader) -> dict[str, Gathered]:
     """What the leaves of a pack name, by field."""
     gathered = {field: Gathered() for field in FIELDS}
+    leaves = tuple(ending(0, schema) for schema in NAMING)
     blocks = (each for each in pack.blocks() if each.type is BlobType.MAP)
     for block in pack.read_blocks(blocks):
         for ordinal, payload in enumerate(block.all(), block.block.first):
-            node = unpack(_UNNAMED, Blob(BlobType.MAP, payload))
-            if not node["level"]:
-                names = NAMING.get(node["schema"], ())
-                for name, oids in zip(names, node["fields"], strict=False):
+            if payload.endswith(leaves):  # few are: most leaves of an index are of paths
+                node = unpack(_UNNAMED, Blob(BlobType.MAP, payload))
+                for name, oids in zip(NAMING[node["schema"]], node["fields"], strict=False):
                     gathered[name].add(ordinal, oids)
     return gathered
 

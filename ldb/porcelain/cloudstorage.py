@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
+from ldb.clouds.base import Client, Get
+from ldb.clouds.opening import open_client
 from ldb.clouds.options import options_for, read_options
-from ldb.errors import BadInput
+from ldb.errors import BadInput, LdbError
 from ldb.instance import Location, Settings, add_location
-from ldb.porcelain.clouds import OWN, reach, secret_and_plain, try_out
+from ldb.porcelain.clouds import OWN, reach, secret_and_plain
 from ldb.porcelain.place import Place
 from ldb.porcelain.storage import Added, check_location
 from ldb.storage.location import to_uri
+from ldb.storage.remote import key_of
 
 Remember = Callable[[str, str], None]
 """Puts `section.key` and a value into the user's own settings."""
@@ -43,9 +48,9 @@ def add_cloud(
     if url.endswith("://"):
         if read_add or given:
             raise BadInput(url, "is no bucket: it takes no options and cannot be read-add")
-        warnings = [f"{url} is wider than needed: register the folder that holds the data"]
+        warnings = [_too_wide(url)]
     else:
-        warnings = try_out(url, together, read_add)
+        warnings = _try_out(url, together, read_add)
 
     def change(settings: Settings) -> Settings:
         before = _known(settings, url)
@@ -71,3 +76,39 @@ def add_cloud(
 def _known(settings: Settings, url: str) -> Location:
     """The location as it is registered, or a new one."""
     return next((each for each in settings.locations if each.url == url), Location(url))
+
+
+def _try_out(url: str, options: Mapping[str, str], writable: bool) -> list[str]:
+    """List, look at and read something there (and write); gives warnings, raises `LdbError`."""
+    client = open_client(url, options)
+    if url.startswith(("http://", "https://")):
+        if writable:
+            raise BadInput(url, "cannot be written to, so it cannot be read-add")
+        return []
+    key = key_of(url)
+    prefix = key + "/" if key else ""
+    warnings = [] if key else [_too_wide(url)]
+    found = list(client.list(prefix, limit=1))
+    if not found:
+        warnings.append(f"{url} holds nothing now")
+    for each in found:
+        client.head(each.key)
+        client.get(Get(each.key, 0, 1))
+    if writable:
+        _try_writing(client, prefix)
+    return warnings
+
+
+def _too_wide(url: str) -> str:
+    return f"{url} is wider than needed: register the folder that holds the data"
+
+
+def _try_writing(client: Client, prefix: str) -> None:
+    key = f"{prefix}.ldb-{secrets.token_hex(8)}"
+    try:
+        client.create(key, b"")
+    except LdbError as error:
+        where = f"{client.url}/{prefix}"
+        raise BadInput(where, f"cannot be written to, so it cannot be read-add: {error}") from None
+    with suppress(LdbError):  # one may be allowed to write and not to delete; it is hidden
+        client.delete([key])

@@ -51,7 +51,8 @@ def commit(place: Place, message: str = "", name: str = "", restore: bool = Fals
             older = base is not None and before is not None and before.oid != base.commit
             return Committed(None, older=older and same_name, head=before)
         _refuse_another(place, workspace, ref, before)
-        version = commit_dataset(place.instance, ref, _draft(workspace), message, place.author)
+        draft = _draft(workspace)
+        version = commit_dataset(place.instance, ref, draft, message, place.author, before)
         newest = version or head(place.instance, ref)
         assert newest is not None
         _stage(place, workspace, newest)
@@ -132,7 +133,7 @@ def _restore(
             time=now(),
         )
 
-    version = publish(place.instance, ref, make)
+    version = publish(place.instance, ref, make, before)
     assert version is not None  # as `make` always gives a commit
     _stage(place, workspace, version)
     return Committed(version, head=version)

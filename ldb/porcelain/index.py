@@ -89,7 +89,8 @@ def _given(format_name: str, tags: Sequence[str]) -> list[str]:
 
 def _in_clouds(place: Place, uris: Mapping[str, str]) -> list[CloudTarget]:
     """Targets for URIs of object stores, by what the user typed."""
-    from ldb.porcelain.clouds import cloud_targets, reach  # local paths do without
+    from ldb.porcelain.cloudpaths import cloud_targets  # local paths do without
+    from ldb.porcelain.clouds import reach
 
     reach(place, uris.values())
     return [each for text, uri in uris.items() for each in cloud_targets(place, text, uri)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import reduce
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ldb import instance as instances
 from ldb import settings
@@ -13,7 +15,10 @@ from ldb.backends.local import LocalBackend
 from ldb.backends.opening import open_backend
 from ldb.errors import BadInput, Conflict, StoreFailed
 from ldb.instance import Instance, Location, add_location
-from ldb.storage.location import LOCAL
+from ldb.storage.location import LOCAL, REMOTE
+
+if TYPE_CHECKING:
+    from ldb.backends.bucket import BucketBackend
 
 PRIVATE = "private_instance"
 READ_ADD = "read_add_storage"
@@ -23,7 +28,8 @@ def init(place: str, object_hash: str = "md5", force: bool = False) -> Instance:
     """Make an instance at a path or URL that is empty or not there yet.
 
     `force` replaces an instance that is there already, with everything in it, and nothing
-    else: a folder with other files is refused all the same.
+    else: a folder with other files is refused all the same. A bucket is asked first whether
+    its conditional writes hold.
     """
     backend = open_backend(place)
     if instances.exists(backend):
@@ -31,7 +37,11 @@ def init(place: str, object_hash: str = "md5", force: bool = False) -> Instance:
             raise Conflict(place, "an empty place", "an LDB instance", "`-f` replaces it")
         _clear(backend)
     elif _holds_something(place, backend):
-        raise BadInput(place, "is not empty", "give a new or empty folder")
+        raise BadInput(place, "is not empty", "give a new or empty folder or prefix")
+    if (bucket := _bucket(backend)) is not None:
+        from ldb.backends.probe import check_conditional_create
+
+        check_conditional_create(bucket)
     return instances.create(backend, object_hash)
 
 
@@ -55,7 +65,19 @@ def _holds_something(place: str, backend: Backend) -> bool:
             raise BadInput(place, "is a file, not a folder") from None
         except OSError as error:
             raise StoreFailed(place, str(error.strerror)) from None
+    if (bucket := _bucket(backend)) is not None:
+        from ldb.backends.probe import is_empty
+
+        return not is_empty(bucket)
     return next(iter(backend.list()), None) is not None
+
+
+def _bucket(backend: Backend) -> BucketBackend | None:
+    if not backend.far:
+        return None
+    from ldb.backends.bucket import BucketBackend  # not for who works on a folder
+
+    return backend if isinstance(backend, BucketBackend) else None
 
 
 def _only_temporaries(place: str, backend: Backend) -> bool:
@@ -83,8 +105,9 @@ def quick_start(home: Path, author: str) -> Instance:
         storage.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreFailed(storage, str(error.strerror)) from None
-    location = Location(LOCAL + str(storage), read_add=True)
-    instance.update_settings(lambda old: add_location(old, location), author)
+    # One's own instance asks of nobody where the data may be: all object stores are in.
+    locations = [Location(LOCAL + str(storage), read_add=True), *map(Location, REMOTE)]
+    instance.update_settings(lambda old: reduce(add_location, locations, old), author)
     config = settings.config_path(home)
     known = settings.load(config)
     if known.get("core.instance") is None:

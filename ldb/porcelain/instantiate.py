@@ -9,6 +9,7 @@ from ldb.errors import BadInput
 from ldb.formats.pairs import AUTO, STRICT, format_named
 from ldb.instantiate.options import InstantiateOptions, InstantiateReport
 from ldb.instantiate.run import instantiate as write_out
+from ldb.porcelain.clouds import reach
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import select
 from ldb.progress import SILENT, Progress
@@ -53,6 +54,7 @@ def write(
 ) -> InstantiateReport:
     """Write these rows out."""
     progress.start("instantiating", len(rows))
+    reach(place)
     return write_out(
         place.instance, place.catalog, rows.ids, rows.annotations, options, progress.advance
     )

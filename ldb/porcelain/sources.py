@@ -29,7 +29,7 @@ from ldb.query.asking import FilterTrace
 from ldb.query.scanning import scan_records
 from ldb.query.selected import MapRows, Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
-from ldb.refs.name import INDEX, dataset_ref, parse_version
+from ldb.refs.name import INDEX, VersionSpec, dataset_ref, parse_version
 from ldb.storage.location import is_glob, is_local, local_path, to_uri
 from ldb.workspace import Workspace, load_state, open_store
 
@@ -98,7 +98,7 @@ def read_sources(
         if text in known.ids:
             parts.append(id_rows(catalog, known.ids[text]))
         elif text.startswith("ds:"):
-            version = resolve(place.instance, parse_version(text))
+            version = _version(place, parse_version(text))
             used[-1] = SourceUsed(text, version.oid)
             parts.append(version_rows(place, version))
             if version.ref == INDEX and len(texts) == 1:
@@ -108,6 +108,12 @@ def read_sources(
         elif not text.startswith("id:"):
             parts.append(path_rows(place, text, known.edited))
     return united(catalog, parts), tuple(used), catalog
+
+
+def _version(place: Place, spec: VersionSpec) -> Version:
+    """The version that a source names; the newest index is the one that this command looks at."""
+    newest = place.catalog.version if spec == VersionSpec(INDEX) else None
+    return newest or resolve(place.instance, spec)
 
 
 def _default(place: Place, default: Default) -> list[str]:

@@ -12,6 +12,7 @@ from itertools import islice
 from multiprocessing.connection import Connection, wait
 
 from ldb.catalog import key_bytes
+from ldb.porcelain.clouds import reach
 from ldb.porcelain.place import Place as Here
 from ldb.porcelain.sources import Selection, select
 from ldb.processes import Team, default_processes, receive, send
@@ -95,6 +96,7 @@ def _verify(
     first = list(islice(places, REMOTE_BATCH))
     if not first:
         return
+    reach(here)
     with clients() as opened:
         reader = Reader(opened)
         while first:

@@ -71,10 +71,12 @@ def test_blobs(files: ColumnFiles, places: Places, test: ColumnTest) -> Tested:
         try:
             tested = test(column, lambda: rows()[where])
         except Corrupt:  # a damaged part of a column file: the blobs themselves are asked
+            files.forget(part.pack, places.table.kind)
             return
         verdicts[where] = 2 * tested.status + tested.mask
 
     parts = _parts(places, total)
+    files.prefetch([part.pack for part in parts], places.table.kind)
     if len(parts) > 1 and (os.cpu_count() or 1) > 1:
         _side_by_side(run, parts)
     else:

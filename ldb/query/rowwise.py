@@ -101,7 +101,8 @@ class _Compiler:
         if kind in ("or_expression", "and_expression"):
             return all(self._is_boolean(one) for one in chain(node))
         if kind == "function_expression":
-            return self.functions[node["value"]].boolean
+            known = self.functions.get(node["value"])  # an unknown one is refused by `value`
+            return known is not None and known.boolean
         return kind in ("comparator", "not_expression")
 
     # --- values and places

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ldb.errors import Corrupt
 from ldb.ids import OID_BYTES, Oid
 from ldb.maps import Rows, Schema
 from ldb.maps.leaves import Leaves
@@ -44,7 +45,16 @@ class MapRows:
         """The list of leaves, read once."""
         if self._leaves is None:
             self._leaves = Leaves(self.store, self.schema, self.root)
+            if self._leaves.size != self.count:
+                raise Corrupt(self.root, f"a map of {self._leaves.size} rows, not {self.count}")
         return self._leaves
+
+    def size(self) -> int:
+        """Number of its rows; raises `Corrupt` where they are not as many as they should be.
+
+        So nothing is made for as many rows as a commit claims.
+        """
+        return self.leaves().size
 
     def places(self, field: str) -> Places:
         """Where the blobs lie that a field names, for every row."""
@@ -70,7 +80,7 @@ class Selected:
     def of_map(source: MapRows, numbers: NDArray[np.intp] | None = None) -> Selected:
         """Rows of a map by number; all of them for None."""
         rows = Selected.__new__(Selected)
-        rows._size = source.count if numbers is None else len(numbers)
+        rows._size = source.size() if numbers is None else len(numbers)
         rows._columns = None
         rows._map = source
         rows._numbers = numbers

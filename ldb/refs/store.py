@@ -11,11 +11,19 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 
-from ldb.backends.base import Backend, Outcome
+from ldb.backends.base import Backend, Buffer, Outcome, Range
 from ldb.errors import BadName, Corrupt, LdbError, NotFound
 from ldb.ids import Oid
 from ldb.refs.name import INDEX, MAX_NUMBER, RefKind, RefName, unquote
+
+MAX_AUTHOR = 4096
+"""Characters of an author's name that are kept."""
+MAX_BODY = 64 * 1024
+"""Bytes of a ref file that are read; one has a few hundred, and its author's name."""
+TOGETHER = 64
+"""Version files of a history that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,13 @@ class RefStore:
 
     def head(self, name: RefName) -> Ref | None:
         """The newest version file of `name`, tombstones included; None if there is none."""
-        for number in self._numbers(name):
-            return self._load(name, number)
-        return None
+        first = next(self._backend.list(name.prefix, limit=1), None)
+        if first is None:
+            return None
+        number = _number_of(name, first.key)
+        if number is None:  # a name that is no version
+            number = next(self._numbers(name), None)
+        return self._load(name, number) if number is not None else None
 
     def live(self, name: RefName) -> Ref:
         """The head of `name`; raises `NotFound` where there is none or it is deleted."""
@@ -79,8 +91,12 @@ class RefStore:
 
     def history(self, name: RefName) -> Iterator[Ref]:
         """Every version file of `name`, newest first, tombstones included: the reflog."""
-        for number in self._numbers(name):
-            yield self._load(name, number)
+        numbers = self._numbers(name)
+        while some := list(islice(numbers, TOGETHER)):
+            keys = [name.key(number) for number in some]
+            ranges = [Range(key, 0, MAX_BODY + 1) for key in keys]
+            for number, key, data in zip(some, keys, self._backend.read_many(ranges)):
+                yield _bounded(name, number, data, key)
 
     def names(self, kind: RefKind) -> list[RefName]:
         """Every ref of a kind that has a version file, deleted ones included, sorted."""
@@ -104,7 +120,7 @@ class RefStore:
             number=expected.number + 1 if expected else 1,
             target=target,
             writer=secrets.token_hex(16),
-            author=" ".join(author.split()),
+            author=" ".join(author.split())[:MAX_AUTHOR],
             time=_now(),
         )
         if ref.number >= MAX_NUMBER:
@@ -121,13 +137,25 @@ class RefStore:
 
     def _numbers(self, name: RefName) -> Iterator[int]:
         for entry in self._backend.list(name.prefix):
-            digits = entry.key[len(name.prefix) :]
-            if len(digits) == 10 and digits.isdecimal():
-                yield MAX_NUMBER - int(digits)
+            number = _number_of(name, entry.key)
+            if number is not None:
+                yield number
 
     def _load(self, name: RefName, number: int) -> Ref:
         key = name.key(number)
-        return decode(name, number, bytes(self._backend.read(key)), key)
+        return _bounded(name, number, self._backend.read(key, 0, MAX_BODY + 1), key)
+
+
+def _bounded(name: RefName, number: int, data: Buffer, where: str) -> Ref:
+    if len(data) > MAX_BODY:
+        raise Corrupt(f"{name}.v{number}", f"{where}: more than {MAX_BODY} bytes")
+    return decode(name, number, bytes(data), where)
+
+
+def _number_of(name: RefName, key: str) -> int | None:
+    """The version that a key below the ref's prefix is; None: it is none."""
+    digits = key[len(name.prefix) :]
+    return MAX_NUMBER - int(digits) if len(digits) == 10 and digits.isdecimal() else None
 
 
 def encode(ref: Ref) -> bytes:

@@ -228,25 +228,26 @@ def usage(folder: str) -> Usage:
     return Usage(len(sizes), sum(sizes))
 
 
-def is_ours(folder: str) -> bool:
-    """Whether LDB made this cache, and no sign of DVC is in it: then it may remove files."""
-    if not os.path.isfile(os.path.join(folder, OURS)) or ".dvc" in folder.split(os.sep):
-        return False
-    return not any(path.endswith(".dir") for _, _, path in _cached(folder))
+def may_be_cleaned(folder: str) -> bool:
+    """Whether LDB made this cache, or may still make it."""
+    if not os.path.isfile(os.path.join(folder, OURS)):
+        with suppress(FileNotFoundError):
+            return not os.listdir(folder)
+    return ".dvc" not in folder.split(os.sep)
 
 
 def clean(folder: str, limit: int) -> Usage:
     """Remove the files that were not used for longest until `limit` bytes are left; what went.
 
-    Raises `BadInput` for a cache that LDB did not make.
+    Raises `BadInput` for a cache that LDB did not make, or that DVC has come to use.
     """
-    if not is_ours(folder):
+    files = sorted(_cached(folder))
+    if not may_be_cleaned(folder) or any(path.endswith(".dir") for _, _, path in files):
         raise BadInput(
             folder,
-            "was not made by LDB, and may hold what is nowhere else",
+            "is not LDB's alone, and may hold what is nowhere else",
             "clean it with the program that made it, for example `dvc gc`",
         )
-    files = sorted(_cached(folder))
     left = sum(size for _, size, _ in files)
     count = freed = 0
     for _, size, path in files:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from ldb.clouds.base import Stat
+from ldb.errors import StoreFailed
 from ldb.storage.listing import Report, name_objection
 
 RUN = 100_000
@@ -91,10 +92,13 @@ class Sorted:
 
     def _spill(self) -> None:
         self._lines.sort()
-        file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
-        file.writelines(self._lines)
-        file.seek(0)
-        self._files.append(file)
+        try:
+            file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
+            self._files.append(file)
+            file.writelines(self._lines)
+            file.seek(0)
+        except OSError as error:
+            raise StoreFailed(tempfile.gettempdir(), error.strerror or str(error)) from None
         self._lines = []
 
 
@@ -154,5 +158,5 @@ def _objection(uri: bytes, parts: list[bytes]) -> str:
     if b"." in parts or b".." in parts:
         return "has a part `.` or `..` in its name; rename it to index it"
     if max(map(len, parts)) > MAX_NAME or len(uri) > MAX_URI:
-        return f"has a part of more than {MAX_NAME} bytes in its name; rename it to index it"
+        return f"has a name that is too long, or a part of more than {MAX_NAME} bytes"
     return name_objection(uri)

@@ -95,9 +95,9 @@ class Health:
 class Reader:
     """Reads out of many buckets; what it learnt of them lasts as long as it does."""
 
-    def __init__(self, clients: Clients, patience: float = PATIENCE) -> None:
+    def __init__(self, clients: Clients, patience: float | None = None) -> None:
         self.clients = clients
-        self._patience = patience
+        self._patience = PATIENCE if patience is None else patience
         self._health: dict[str, Health] = {}
 
     def health(self, bucket: str) -> Health:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ldb.backends.local import LocalBackend
+from ldb.backends.objectcache import CacheSettings
 from ldb.backends.opening import open_backend
 from ldb.errors import BadInput, Unsupported
 
@@ -38,7 +39,7 @@ def test_memory_is_shared_by_name() -> None:
     assert open_backend("memory://opening-one").url == "memory://opening-one"
 
 
-@pytest.mark.parametrize("scheme", ["s3", "gs", "azure", "http", "nonsense"])
+@pytest.mark.parametrize("scheme", ["http", "ftp", "nonsense"])
 def test_other_schemes_are_refused(scheme: str) -> None:
     with pytest.raises(Unsupported, match=f"{scheme}://") as caught:
         open_backend(f"{scheme}://bucket/prefix")
@@ -49,5 +50,26 @@ def test_other_schemes_are_refused(scheme: str) -> None:
     "address", ["", "relative/path", ".", "file://host/share", "file:///a?b", "file://", "/a\0b"]
 )
 def test_not_an_address(address: str) -> None:
+    with pytest.raises(BadInput):
+        open_backend(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("s3://team/data/ldb", "s3://team/data/ldb"),
+        ("aws://team/ldb/", "s3://team/ldb"),
+        ("GS://team/ldb", "gs://team/ldb"),
+        ("azure://team/ldb", "az://team/ldb"),
+    ],
+)
+def test_buckets(tmp_path: Path, address: str, url: str) -> None:
+    assert open_backend(address).url == url
+    assert open_backend(address, CacheSettings(str(tmp_path / "c"), 1000)).url == url
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3://team", "gs://team/", "az:///x"])
+def test_a_bucket_without_a_prefix(address: str) -> None:
     with pytest.raises(BadInput):
         open_backend(address)

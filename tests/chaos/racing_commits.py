@@ -9,10 +9,12 @@ from its own workspace; prints `<version> <id>` for each version that it made.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
-from ldb.backends.local import LocalBackend
+from ldb.backends.objectcache import CacheSettings
+from ldb.backends.opening import open_backend
 from ldb.instance import open_instance
 from ldb.porcelain.commit import commit
 from ldb.porcelain.draft import add
@@ -23,7 +25,9 @@ from ldb.refs.name import parse_version
 
 
 def place(instance: str, folder: str) -> Place:
-    return Place(open_instance(LocalBackend(instance)), folder, f"racer in {folder}")
+    cache = os.environ.get("RACERS_CACHE")  # as one machine's processes share it
+    backend = open_backend(instance, CacheSettings(cache, 1 << 30) if cache else None)
+    return Place(open_instance(backend), folder, f"racer in {folder}")
 
 
 def commit_all(instance: str, workspace: str, ids: Sequence[str]) -> None:

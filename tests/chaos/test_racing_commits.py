@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from hashlib import md5
 from pathlib import Path
 
@@ -52,13 +53,13 @@ def place(tmp_path: Path) -> Place:
     return found
 
 
-def race(instance: Instance, *calls: list[str]) -> list[list[str]]:
+def race(instance: Instance, *calls: list[str], environ: Mapping[str, str] = {}) -> list[list[str]]:
     """Run the calls at one moment; the lines that each printed."""
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.racing_commits", instance.url, *call],
             cwd=PROJECT,
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            env={**os.environ, "PYTHONPATH": str(PROJECT), **environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -75,7 +76,7 @@ def race(instance: Instance, *calls: list[str]) -> list[list[str]]:
         process.stdin.write("\n")
         process.stdin.flush()
     for process in started:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=550)
         assert process.returncode == 0, err
         said.append(out.splitlines())
     return said
@@ -88,19 +89,26 @@ def ids_in(instance: Instance, version: str) -> set[str]:
 
 
 def test_every_commit_is_kept(place: Place, tmp_path: Path) -> None:
-    ids = [write(tmp_path / "data", number, number) for number in range(WRITERS * COMMITS)]
+    commits_are_kept(place, tmp_path, WRITERS, COMMITS)
+
+
+def commits_are_kept(
+    place: Place, tmp_path: Path, writers: int, commits: int, environ: Mapping[str, str] = {}
+) -> None:
+    """So many processes commit so often to one dataset: each version is there, and readable."""
+    ids = [write(tmp_path / "data", number, number) for number in range(writers * commits)]
     index(place, [str(tmp_path / "data")])
     calls = [
-        ["commit", str(tmp_path / f"w{at}"), *ids[COMMITS * at : COMMITS * (at + 1)]]
-        for at in range(WRITERS)
+        ["commit", str(tmp_path / f"w{at}"), *ids[commits * at : commits * (at + 1)]]
+        for at in range(writers)
     ]
-    said = race(place.instance, *calls)
+    said = race(place.instance, *calls, environ=environ)
     made = dict(line.split() for lines in said for line in lines)
-    wanted = {f"ds:cats.v{number}" for number in range(1, WRITERS * COMMITS + 1)}
+    wanted = {f"ds:cats.v{number}" for number in range(1, writers * commits + 1)}
     assert set(made) == wanted
     assert set(made.values()) == set(ids)
     seen: set[str] = set()
-    for number in range(1, WRITERS * COMMITS + 1):
+    for number in range(1, writers * commits + 1):
         content = ids_in(place.instance, f"ds:cats.v{number}")
         assert content == seen | {made[f"ds:cats.v{number}"]}
         seen = content
@@ -108,6 +116,10 @@ def test_every_commit_is_kept(place: Place, tmp_path: Path) -> None:
 
 
 def test_every_index_run_is_kept(place: Place, tmp_path: Path) -> None:
+    index_runs_are_kept(place, tmp_path)
+
+
+def index_runs_are_kept(place: Place, tmp_path: Path, environ: Mapping[str, str] = {}) -> None:
     """Runs over different folders that hold some of the same data objects."""
     folders = [tmp_path / "data" / f"f{at}" for at in range(4)]
     ids = {
@@ -115,7 +127,7 @@ def test_every_index_run_is_kept(place: Place, tmp_path: Path) -> None:
         for at, folder in enumerate(folders)
         for number in range(at * 5, at * 5 + 8)
     }
-    said = race(place.instance, *(["index", str(folder)] for folder in folders))
+    said = race(place.instance, *(["index", str(folder)] for folder in folders), environ=environ)
     assert {line.split()[0] for lines in said for line in lines} == {
         f"ds:root.v{number}" for number in range(1, 5)
     }

@@ -68,6 +68,8 @@ class Seen:
     path: str
     action: str
     status: int | None
+    agent: str = ""
+    """Who asked, as it says itself."""
 
 
 class _Gone(Exception):
@@ -149,6 +151,8 @@ class FaultProxy:
                 pass
         except (_Gone, OSError, asyncio.IncompleteReadError):
             _reset(writer)
+        except asyncio.CancelledError:
+            pass  # the test is over
         finally:
             server.close()
             writer.close()
@@ -163,18 +167,19 @@ class FaultProxy:
         method, path, _ = head.split(b"\r\n")[0].decode("latin1").split(" ", 2)
         rule = next((rule for rule in self.rules if rule.matches(method, path)), None)
         action = rule.action if rule else ""
+        headers = _headers(head)
+        agent = headers.get(b"user-agent", b"").decode("latin1")
         if action == "reset":
-            self.log.append(Seen(method, path, action, None))
+            self.log.append(Seen(method, path, action, None, agent))
             raise _Gone
         if rule and action == "delay":
             await asyncio.sleep(rule.seconds)
-        headers = _headers(head)
         if headers.get(b"expect", b"").lower() == b"100-continue":
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             head = re.sub(rb"(?i)\r\nexpect:[^\r]*", b"", head)
         request = head + b"".join([piece async for piece in _body(reader, headers)])
         if rule and action in ("status", "hang"):
-            self.log.append(Seen(method, path, action, None))
+            self.log.append(Seen(method, path, action, None, agent))
             await self._answer_here(writer, rule, method)
             return True
         answer_head = await server.ask(request)
@@ -182,7 +187,7 @@ class FaultProxy:
             await server.drain(answer_head, method)
             answer_head = await server.ask(request)
         status = _status(answer_head)
-        self.log.append(Seen(method, path, action, status))
+        self.log.append(Seen(method, path, action, status, agent))
         if action == "lost_response":
             await server.drain(answer_head, method)
             raise _Gone

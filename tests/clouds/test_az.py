@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ldb.clouds.base import Get
 from tests.clouds.buckets import Bucket
 from tests.contracts.client import ClientContract
+from tests.contracts.client_faults import ClientFaults
 
 
 class TestAdlfs(ClientContract):
@@ -14,3 +16,27 @@ class TestAdlfs(ClientContract):
     @pytest.fixture
     def store(self, az_bucket: Bucket) -> Bucket:
         return az_bucket
+
+
+class TestObstore(TestAdlfs):
+    """Reads by obstore, the rest as above."""
+
+    library = "obstore"
+
+    def test_obstore_is_what_reads(self, store: Bucket) -> None:
+        store.raw.put("a/key", b"value")
+        with store.proxied() as other:
+            client = other.client(library=self.library)
+            assert client.get(Get("a/key", 1)) == b"alue"
+            assert other.proxy is not None
+            assert [seen.agent.partition("/")[0] for seen in other.proxy.log] == ["object_store"]
+
+
+class TestAdlfsFaults(ClientFaults):
+    @pytest.fixture
+    def store(self, az_bucket: Bucket) -> Bucket:
+        return az_bucket
+
+
+class TestObstoreFaults(TestAdlfsFaults):
+    library = "obstore"

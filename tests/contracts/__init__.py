@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contracts.backend", "tests.contracts.client")
+pytest.register_assert_rewrite(
+    "tests.contracts.backend", "tests.contracts.client", "tests.contracts.client_faults"
+)

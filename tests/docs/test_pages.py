@@ -190,3 +190,17 @@ def test_glossary_has_each_word_once() -> None:
     words = [word for word in words if word != "word"]
     assert len(words) > 40
     assert words == sorted(set(words), key=str.lower)
+
+
+def test_tests_and_files_of_the_security_page_are_there() -> None:
+    """Each promise there names what keeps it and what tests it."""
+    text = (DOCS / "security.md").read_text("utf-8")
+    for row in re.findall(r"^\| (.*?) \| (.*?) \| (.*`test.*?) \|$", text, re.MULTILINE):
+        folder = ROOT / "tests"
+        for name in re.findall(r"`((?:tests/)?[\w/]+\.py|tests/[\w/]+/)`", row[2]):
+            path = ROOT / name if name.startswith("tests/") else folder / name
+            folder = path.parent
+            assert path.exists(), name
+    for file in re.findall(r"`(\w+(?:/\w+)?\.py)`", text):
+        if not file.startswith("test"):
+            assert (ROOT / "ldb" / file).is_file(), file

@@ -26,7 +26,22 @@ Hook = Callable[[int, str, str], None]
 """Called with the number of the call (from 0), its verb and its key."""
 
 
-class Stepped:
+class _Near:
+    """What a store that is not far away has to say to questions that save requests."""
+
+    far = False
+
+    def last_listed(self, prefix: str) -> list[Entry] | None:
+        return None
+
+    def prefetch(self, ranges: Sequence[Range]) -> None:
+        pass
+
+    def forget(self, key: str) -> bool:
+        return False
+
+
+class Stepped(_Near):
     """A backend that calls `hook` before every call that goes to the store."""
 
     def __init__(self, backend: Backend, hook: Hook) -> None:
@@ -58,9 +73,9 @@ class Stepped:
         self._step("folders", prefix)
         return self._backend.folders(prefix)
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Entry]:
         self._step("list", prefix)
-        return self._backend.list(prefix, after)
+        return self._backend.list(prefix, after, limit)
 
     def delete(self, keys: Iterable[str]) -> None:
         """One call a key: it may end between any two."""
@@ -149,7 +164,7 @@ def _act(pipe: Connection, actor: Callable[[Backend], None]) -> NoReturn:
     os._exit(0)
 
 
-class Remote:
+class Remote(_Near):
     """A backend that another process has, which answers when it likes."""
 
     noticed = 0.0
@@ -181,8 +196,8 @@ class Remote:
     def folders(self, prefix: str) -> list[str]:
         return cast("list[str]", self._ask("folders", prefix))
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
-        return iter(cast("list[Entry]", self._ask("list", prefix, after)))
+    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Entry]:
+        return iter(cast("list[Entry]", self._ask("list", prefix, after, limit)))
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

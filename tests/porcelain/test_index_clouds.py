@@ -110,6 +110,27 @@ def test_worker_processes_give_the_same_index(
     assert all(note["name"] for _, note in by_two.values())
 
 
+def test_keys_that_are_no_file_names_are_reported_and_skipped(
+    gs_bucket: Bucket, instance: Instance, tmp_path: Path
+) -> None:
+    team = team_of(gs_bucket, instance, tmp_path)
+    good = {"ok.jpg": b"1", "dir/ok.jpg": b"2"}
+    hidden = {".git/x": b"3", "dir/.x.jpg": b"4", "marker/": b""}
+    bad = {
+        "two//slashes.jpg": b"5",
+        "with\x07bell.jpg": b"6",
+        "content/": b"8",
+        "l" * 256 + ".jpg": b"7",
+        "up/../x.jpg": b"9",
+    }
+    gs_bucket.fill({**good, **hidden, **bad})
+    team.register()
+    report = team.index().report
+    assert sorted(team.paths) == ["/dir/ok.jpg", "/ok.jpg"]
+    reported = sorted(each.path.removeprefix(gs_bucket.url + "/") for each in report.problems)
+    assert reported == sorted(bad)
+
+
 def test_single_objects_bring_their_partners(s3: Team) -> None:
     s3.bucket.fill({**pairs(["d/a", "d/ab", "d/b", "d/a/inner"]), "d/a.png": b"png"})
     s3.register()

@@ -15,7 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldb.errors import BadInput, StoreFailed
-from ldb.storage.cache import OURS, UNFINISHED, Cache, Usage, Wrong, clean, is_ours, prepare, usage
+from ldb.storage.cache import (
+    OURS,
+    UNFINISHED,
+    Cache,
+    Usage,
+    Wrong,
+    clean,
+    may_be_cleaned,
+    prepare,
+    usage,
+)
 from ldb.storage.reading import HASHES
 
 
@@ -195,8 +205,8 @@ def test_a_cache_of_others_is_never_cleaned(folder: Path) -> None:
     theirs.write_bytes(b"nowhere else")
     with Cache(str(folder), "md5") as cache:
         keep(cache, b"tom")
-    assert not is_ours(str(folder))
-    with pytest.raises(BadInput, match="not made by LDB"):
+    assert not may_be_cleaned(str(folder))
+    with pytest.raises(BadInput, match="not LDB's alone"):
         clean(str(folder), 0)
     assert theirs.read_bytes() == b"nowhere else"
 
@@ -205,7 +215,7 @@ def test_a_cache_of_others_is_never_cleaned(folder: Path) -> None:
 def test_a_cache_that_dvc_came_to_use_is_never_cleaned(tmp_path: Path, where: str) -> None:
     folder = tmp_path / where
     prepare(str(folder))
-    assert is_ours(str(folder)) == (where == "shared")
+    assert may_be_cleaned(str(folder)) == (where == "shared")
     listing = folder / "files/md5/00" / ("1" * 30 + ".dir")
     listing.parent.mkdir(parents=True)
     listing.write_bytes(b"[]")

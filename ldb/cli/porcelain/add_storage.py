@@ -96,7 +96,7 @@ def _add_cloud(
     from ldb.porcelain.cloudstorage import add_cloud  # local folders do without
 
     def remember(key: str, value: str) -> None:
-        settings.set_value(app.config_path, key, value)
+        settings.set_value(app.config_path, key, value, private=True)
 
     return add_cloud(
         place,

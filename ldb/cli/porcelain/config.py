@@ -58,10 +58,10 @@ def set_(app: App, key: str, value: str, out: Output) -> None:
     Comments and all other lines of the file stay as they are.
     """
     settings.set_value(app.config_path, key, value)
-    if key not in settings.KNOWN:
+    if key not in settings.KNOWN and not _is_option(key):
         meant = _meant(key, settings.KNOWN)
         out.warn(f"nothing in LDB reads {key}" + (f"; {meant}" if meant else ""))
-    out.say(f"{key} = {value}")
+    out.say(f"{key} = {_shown(key, value)}")
 
 
 @command.command("unset")
@@ -83,9 +83,9 @@ def unset(app: App, key: str, out: Output) -> None:
 def list_(app: App, out: Output) -> None:
     """Print all settings.
 
-    One KEY=VALUE a line, sorted by key.
+    One KEY=VALUE a line, sorted by key. Secrets are shown as ***.
     """
-    values = dict(sorted(app.settings.values.items()))
+    values = {key: _shown(key, value) for key, value in sorted(app.settings.values.items())}
     if out.as_json:
         out.json(values)
     else:
@@ -96,3 +96,20 @@ def list_(app: App, out: Output) -> None:
 def _meant(key: str, known: Iterable[str]) -> str:
     near = get_close_matches(key, list(known), n=1)
     return f"did you mean {near[0]}?" if near else ""
+
+
+def _is_option(key: str) -> bool:
+    """Whether this is an option of a bucket, `storage.<url>.<name>`."""
+    if not key.startswith("storage."):
+        return False
+    from ldb.clouds.options import NAMES  # settings of other kinds do without
+
+    return key.rpartition(".")[2] in NAMES
+
+
+def _shown(key: str, value: str) -> str:
+    if not key.startswith("storage."):
+        return value
+    from ldb.clouds.options import SECRET
+
+    return "***" if key.rpartition(".")[2] in SECRET else value

@@ -10,7 +10,7 @@ import click
 
 from ldb.backends.opening import open_backend
 from ldb.cli.app import App, pass_app
-from ldb.cli.opening import choice_of, need_choice
+from ldb.cli.opening import choice_of, configure_clouds, need_choice
 from ldb.cli.options import output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
@@ -54,7 +54,9 @@ def command(app: App, workspace: str | None, repair: bool, copy: str | None, out
     if copy is not None and not repair:
         raise click.UsageError("--from says where --repair takes things from: give that too")
     folder = _workspace(app, workspace)
-    backend = open_backend(need_choice(_choice(app)).where)
+    choice = need_choice(_choice(app))
+    configure_clouds(app, choice.where)
+    backend = open_backend(choice.where)
     done = _repaired(app, backend, copy, out) if repair else None
     report = fsck(backend, folder, out.progress())
     if out.as_json:
@@ -71,6 +73,7 @@ def _repaired(app: App, backend: Backend, copy: str | None, out: Output) -> Repa
     source = None
     if copy is not None:
         where = copy if "://" in copy else os.path.normpath(os.path.join(app.cwd, copy))
+        configure_clouds(app, where)
         source = open_backend(where)
     done = repair(backend, source, out.progress())
     for line in done.mended:

@@ -7,6 +7,7 @@ import os
 import click
 
 from ldb.cli.app import App, pass_app
+from ldb.cli.opening import configure_clouds
 from ldb.cli.options import output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
@@ -15,7 +16,7 @@ from ldb.porcelain.init import init, remember
 
 
 @click.command(cls=Command)
-@click.argument("place", metavar="PATH")
+@click.argument("place", metavar="PATH|URL")
 @click.option("-f", "--force", is_flag=True, help="Replace the instance that is there already.")
 @click.option(
     "--object-hash",
@@ -27,17 +28,19 @@ from ldb.porcelain.init import init, remember
 @output_options()
 @pass_app
 def command(app: App, place: str, force: bool, object_hash: str, out: Output) -> None:
-    """Make an LDB instance in a new or empty folder.
+    """Make an LDB instance in a new or empty folder, or below a prefix of a bucket.
 
     Where you have no ~/.ldb/config yet, one is written that names the new instance.
 
     \b
     Examples:
       ldb init /data/team/ldb
+      ldb init s3://team-bucket/ldb      # also gs:// and az://
       ldb init --object-hash sha256 instance
       ldb init -f /data/team/ldb         # replaces all that was in it
     """
     where = place if "://" in place else os.path.normpath(os.path.join(app.cwd, place))
+    configure_clouds(app, where)
     instance = init(where, object_hash, force)
     out.say(f"made an LDB instance in {instance.url}")
     if remember(app.home, instance.url):

@@ -20,7 +20,7 @@ from ldb.errors import BadName, Corrupt, LdbError, NotFound
 from ldb.ids import Oid
 from ldb.objects.bulk import digest_all
 from ldb.objects.condemned import decode_list, is_garbage_key, list_number
-from ldb.objects.loose import oid_of_key, parse_loose
+from ldb.objects.loose import MAX_FILE, oid_of_key, parse_loose
 from ldb.objects.oidtable import Oids, as_oids, build, columns
 from ldb.objects.packcheck import verify
 from ldb.objects.packformat import derived_from, pack_name
@@ -209,7 +209,7 @@ def loose_part(
         _count(findings, entry)
         code = DAMAGED
         try:
-            code = parse_loose(backend.read(entry.key), oid).type.code
+            code = parse_loose(backend.read(entry.key, 0, MAX_FILE + 1), oid).type.code
         except NotFound:
             continue
         except Corrupt as error:

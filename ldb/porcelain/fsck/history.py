@@ -15,7 +15,7 @@ from ldb.porcelain.fsck.files import RefFile
 from ldb.porcelain.fsck.report import SOUND, Findings, Labels
 from ldb.porcelain.fsck.walk import MapWalk, References
 from ldb.refs.name import INDEX, SETTINGS, RefKind, RefName
-from ldb.refs.store import Ref, decode
+from ldb.refs.store import MAX_BODY, Ref, decode
 
 MAPS = {RefKind.DATASET: {"dataset"}, RefKind.INDEX: {"objects", "paths"}}
 """Names of the maps that commits of a kind have."""
@@ -33,7 +33,7 @@ def read_refs(backend: Backend, files: Sequence[RefFile], findings: Findings) ->
         if file.name.kind is not RefKind.DATASET and file.name not in (INDEX, SETTINGS):
             findings.note(f"{file.key} is a ref that nothing reads", "odd refs")
         try:
-            data = bytes(backend.read(file.key))
+            data = bytes(backend.read(file.key, 0, MAX_BODY + 1))
             refs.append(decode(file.name, file.number, data, file.key))
         except LdbError as error:
             findings.problem(file.key, str(error))

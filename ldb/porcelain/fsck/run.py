@@ -12,7 +12,7 @@ from ldb.backends.base import Backend
 from ldb.backends.local import LocalBackend
 from ldb.catalog import open_catalog
 from ldb.errors import Corrupt, LdbError, NotFound
-from ldb.instance import INSTANCE_KEY, Instance, open_instance
+from ldb.instance import INSTANCE_KEY, MAX_FILE, Instance, open_instance
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 from ldb.porcelain.fsck.derived import Store, check_derived
@@ -61,10 +61,10 @@ def _instance(backend: Backend, findings: Findings) -> Instance:
         instance = open_instance(backend)
     except Corrupt as error:
         findings.problem(INSTANCE_KEY, error.where)
-        guess = "sha256" if b'"sha256"' in bytes(backend.read(INSTANCE_KEY)) else "md5"
+        guess = "sha256" if b'"sha256"' in bytes(backend.read(INSTANCE_KEY, 0, MAX_FILE)) else "md5"
         instance = Instance(backend, ObjectStore(backend), RefStore(backend), guess, "")
     findings.checked.files += 1
-    findings.checked.bytes += len(backend.read(INSTANCE_KEY))
+    findings.checked.bytes += len(backend.read(INSTANCE_KEY, 0, MAX_FILE))
     return instance
 
 

@@ -64,5 +64,6 @@ def test_a_bucket_from_registration_to_list(s3_bucket: Bucket, shell: Shell) -> 
     assert "added 1" in shell("-C", work, "add", f"{url}/data/new")  # auto-index is on
     shell("unindex", f"{url}/data/b.jpg")
     assert "data/b.jpg" not in shell("list", "ds:root")
+    shell("fsck")
     missing = shell("add-storage", *options(s3_bucket), "s3://no-such-bucket-anywhere", code=3)
     assert "no-such-bucket-anywhere" in missing

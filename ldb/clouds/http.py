@@ -1,0 +1,125 @@
+"""Web servers, to read from: files by their URL, and folders where the server shows an index.
+
+An index page is HTML for people, so what is taken from it are names only; sizes and times come
+from a request for each. Pins are compared here, because few servers look at `If-Match`. Plain
+requests with fsspec's own HTTP library, aiohttp: fsspec's file system asks for a size first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from html import unescape
+from typing import NoReturn
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from ldb.clouds import web
+from ldb.clouds.base import Changed, Get, Stat
+from ldb.clouds.options import Options
+from ldb.clouds.wire import Ask, Failure, Got, Page, Try, nanoseconds
+from ldb.errors import Unsupported
+
+HEADS_AT_ONCE = 16
+_LINK = re.compile(r"""<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.IGNORECASE)
+_BY_FOLDER = "by folder"
+
+
+class HttpWire:
+    """A web server."""
+
+    part_size = 0
+    by_folder = True
+
+    def __init__(self, url: str, options: Options) -> None:
+        self._url, self._options = url, options
+
+    async def open(self) -> None:
+        self._web = web.Web(self._options.timeout or 20.0)
+
+    async def close(self) -> None:
+        await self._web.close()
+
+    def _address(self, key: str) -> str:
+        return f"{self._url}/{quote(key, safe='/~')}"
+
+    async def get(self, wanted: Get) -> Got:
+        answer = await self._web.ask(
+            "GET", self._address(wanted.key), headers=web.range_header(wanted)
+        )
+        token = _token(answer.headers)
+        if wanted.token and token != wanted.token:
+            raise Changed(f"{self._url}/{wanted.key}")
+        if answer.status == 206:
+            return Got(answer.body, token, answer.size(wanted))
+        # a server without ranges sends all
+        return Got(answer.body[wanted.start : wanted.stop], token, len(answer.body))
+
+    async def head(self, key: str) -> Stat:
+        answer = await self._web.ask("HEAD", self._address(key), allow_redirects=True)
+        size = answer.headers.get("content-length", "")
+        if not size.isdigit():
+            raise Unsupported(f"{self._url}/{key}: the server tells no size")
+        modified = parsedate_to_datetime(answer.headers.get("last-modified", _LONG_AGO))
+        return Stat(key, int(size), nanoseconds(modified), _token(answer.headers))
+
+    async def page(self, ask: Ask) -> Page:
+        if not ask.folded:
+            return Page((), (), _BY_FOLDER)
+        folder = ask.prefix[: ask.prefix.rfind("/") + 1]
+        base = self._address(folder)
+        answer = await self._web.ask("GET", base)
+        if "html" not in answer.headers.get("content-type", ""):
+            raise Unsupported(f"listing {base}: the server shows no index of it")
+        names = {name for name in _names(answer.body, base) if name}
+        keys = sorted(
+            key for key in (folder + name for name in names) if key.startswith(ask.prefix)
+        )
+        permits = asyncio.Semaphore(HEADS_AT_ONCE)
+
+        async def head(key: str) -> Stat:
+            async with permits:
+                return await self.head(key)
+
+        stats = await asyncio.gather(*(head(key) for key in keys if not key.endswith("/")))
+        return Page(stats, [key for key in keys if key.endswith("/")])
+
+    async def create(self, key: str, data: bytes) -> bool:
+        self._refuse()
+
+    async def put(self, key: str, data: bytes | memoryview) -> Stat:
+        self._refuse()
+
+    async def put_parts(self, key: str, parts: Sequence[memoryview], tried: Try) -> Stat:
+        self._refuse()
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise Unsupported(f"writing to {self._url}", "use s3://, gs://, az:// or a folder")
+
+    def explain(self, error: BaseException) -> Failure | None:
+        return web.explain(error, "the web server refused")
+
+
+_LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    """The ETag (marked where it is weak), else the time of the last change."""
+    return headers.get("etag", "").replace('"', "") or headers.get("last-modified", "")
+
+
+def _names(body: bytes, base: str) -> list[str]:
+    """Names right below `base` that a page links to; folders end in a slash."""
+    names, here = [], urlsplit(base)
+    for groups in _LINK.findall(body.decode("utf-8", "replace")):
+        target = urlsplit(urljoin(base, unescape("".join(groups)).strip()))
+        below = target.path[len(here.path) :]
+        if (target.scheme, target.netloc) != (here.scheme, here.netloc) or target.query:
+            continue
+        if target.path.startswith(here.path) and "/" not in below[:-1]:
+            names.append(unquote(below))
+    return names

@@ -1,0 +1,59 @@
+"""What a URI of an object store stands for when it is to be indexed: objects, folders, globs."""
+
+from __future__ import annotations
+
+from ldb.clouds.base import Client
+from ldb.clouds.opening import open_client
+from ldb.errors import BadInput, NotFound
+from ldb.indexing.cloudtargets import CloudTarget
+from ldb.porcelain.clouds import location_of
+from ldb.porcelain.place import Place
+from ldb.storage.globs import fixed_folder, parts_of
+from ldb.storage.location import is_glob
+from ldb.storage.remote import key_of
+
+
+def cloud_targets(place: Place, text: str, uri: str) -> list[CloudTarget]:
+    """What a URI, typed as `text`, stands for; raises `NotFound` where nothing is there."""
+    settings = place.instance.settings()
+    location = location_of(settings, fixed_folder(uri) if is_glob(uri) else uri)
+    if location is None:
+        raise BadInput(text, "lies in no storage location", f"register it: ldb add-storage {text}")
+    key = key_of(uri)
+    folder = uri.encode() + b"/"
+    whole = CloudTarget(folder, (folder,), vouched=location.trust_etag)
+    if not key:
+        return [whole]
+    client = open_client(uri)
+    found = []
+    if not text.endswith("/") and _is_object(client, key):
+        name = uri.encode()
+        above = name.rpartition(b"/")[0] + b"/"
+        found.append(CloudTarget(above, names=frozenset({name}), vouched=location.trust_etag))
+    if uri.startswith(("http://", "https://")):
+        if not found:
+            raise NotFound("path", text, "of an HTTP server single files can be indexed")
+        return found
+    if uri == location.url or list(client.list(key + "/", limit=1)):
+        found.append(whole)
+    if found:
+        return found
+    if is_glob(uri):
+        return [_glob(uri, location.trust_etag)]
+    if next(place.catalog.paths_under(folder), None) is not None:
+        return [whole]  # all that was there is gone
+    raise NotFound("path", text)
+
+
+def _is_object(client: Client, key: str) -> bool:
+    try:
+        client.head(key)
+    except NotFound:
+        return False
+    return True
+
+
+def _glob(uri: str, vouched: bool) -> CloudTarget:
+    fixed = fixed_folder(uri)
+    raw = fixed.encode()
+    return CloudTarget(raw, globs=((raw, parts_of(uri[len(fixed) :])),), vouched=vouched)
