@@ -239,7 +239,7 @@ def test_a_lying_trailer_is_corrupt(blobs_: int, blocks: int) -> None:
     start = len(data) - TRAILER_BYTES - directory_bytes
     table = aligned(len(MAGIC) + len(zstandard.compress(crafted.raw)))
     lying = Trailer(table, start, blobs_, blocks).pack(data[start:-TRAILER_BYTES])
-    with pytest.raises(Corrupt, match="does not fit"):
+    with pytest.raises(Corrupt, match=r"does not fit|no writer makes"):
         len(reader_of(data[:-TRAILER_BYTES] + lying, key))
 
 

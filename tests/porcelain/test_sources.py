@@ -245,7 +245,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(st.lists(PARTS, min_size=1, max_size=5).map("/".join))
 def test_globs_find_what_python_finds(tree: Path, pattern: str) -> None:
     matched = glob.glob(pattern, root_dir=tree, recursive=True)
-    files = {name.rstrip("/") for name in matched if os.path.isfile(tree / name)}
+    # Up to some version Python finds the file `a` as `a/` for the pattern `a/**`.
+    files = {name for name in matched if name[-1:] != "/" and os.path.isfile(tree / name)}
     folders = [name.rstrip("/") for name in matched if os.path.isdir(tree / name)]
     below = {
         name for name in TREE for folder in folders if name.startswith(folder + "/") or not folder

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ldb.backends.base import Backend
+from ldb.errors import NotFound
 from ldb.instance import Instance
 from ldb.objects.condemned import Condemned, read_condemned
 from ldb.objects.packformat import pack_name
@@ -29,7 +30,11 @@ def sweep(
         if not claim.holds(backend):
             report.unfinished = True
             return
-        names = read_condemned(backend, [claim.number])
+        try:
+            names = read_condemned(backend, [claim.number])
+        except NotFound:  # this run slept, and another has taken the claim over and finished it
+            report.unfinished = True
+            return
         doomed = doomed_of(view, names, claim.stored)
         report.spared += len(names) - len(doomed)
         for batch in _batches(doomed):
