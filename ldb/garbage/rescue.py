@@ -6,11 +6,9 @@ somebody who was stopped, may be on a condemned list already.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 from ldb.ids import Oid
-from ldb.objects.codec import encode
 from ldb.objects.model import BlobType
 from ldb.objects.oidtable import Oids
 from ldb.objects.pack import PackWriter
@@ -47,7 +45,7 @@ class CopyWriter:
         if self._pack is None:
             self._pack = PackWriter(self._max_bytes)
             if self._salted:
-                self._pack.add(BlobType.ANNOTATION, encode(secrets.token_hex(16)))
+                self._pack.salt()
         self._pack.add_many(kind, payloads, oids)
         if self._pack.full:
             self.flush()

@@ -32,6 +32,8 @@ WAITING_BYTES = 4 * 1024 * 1024
 class _Store(Protocol):
     backend: Backend
 
+    @property
+    def salted(self) -> bool: ...
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob: ...
     def get_many(self, oids: Sequence[Oid]) -> list[Blob]: ...
     def packed(self, oids: Sequence[Oid]) -> list[bool]: ...
@@ -153,6 +155,8 @@ class BatchWriter:
             self._publish()
 
     def _publish(self) -> None:
+        if self._store.salted and not self._pack.empty:
+            self._pack.salt()
         pack = self._pack.finish()
         if pack is None:
             return

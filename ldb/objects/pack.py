@@ -8,6 +8,7 @@ order give the same file. A pack exists for others only once its bytes are store
 from __future__ import annotations
 
 import hashlib
+import secrets
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from ldb.backends.base import Buffer
 from ldb.errors import BadInput
 from ldb.ids import Oid
 from ldb.objects import frames
+from ldb.objects.codec import encode
 from ldb.objects.columnsink import COLUMN_TYPES, ColumnSink
 from ldb.objects.model import MAX_PAYLOAD, Blob, BlobType, hash_many, oid_of
 from ldb.objects.packformat import (
@@ -117,6 +119,11 @@ class PackWriter:
         return len(self._file) + pending + TABLE_ROW * len(self._places) + fixed
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing has been added."""
+        return not self._places
+
+    @property
     def full(self) -> bool:
         """Whether the file has reached the size at which it should be finished."""
         return len(self._file) + TABLE_ROW * len(self._places) >= self.max_bytes
@@ -168,6 +175,10 @@ class PackWriter:
         block.payloads.append(payload)
         block.raw += length
         return self._write(block) if block.raw >= block.target else block
+
+    def salt(self) -> None:
+        """Add a random blob, so that the pack's name is new: docs/design/011-garbage.md."""
+        self.add(BlobType.ANNOTATION, encode(secrets.token_hex(16)))
 
     def add_block(self, kind: BlobType, oids: list[Oid], frame: Buffer, raw: int, crc: int) -> None:
         """Add a block as another pack has it, of blobs that this one has none of yet.
