@@ -31,6 +31,7 @@ KNOWN = MappingProxyType(
         "core.cache_dir": "folder in which data objects from object stores are kept",
         "core.cache_local": "whether data objects from local files are kept there too",
         "core.cache_size": "how large that folder may grow, for example `20GB`",
+        "core.engine": "where `index` works: local, dask or dask://HOST:PORT",
         "core.instance": "path or URL of the instance to use where nothing nearer names one",
         "core.object_cache_dir": "folder that keeps what was read of instances in buckets",
         "core.object_cache_size": "how large that folder may grow; 0: nothing is kept",

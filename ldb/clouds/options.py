@@ -87,6 +87,14 @@ def configure(table: Mapping[str, Mapping[str, Any]]) -> None:
     _configured = MappingProxyType({_key(url): dict(options) for url, options in table.items()})
 
 
+def shareable() -> Mapping[str, Mapping[str, Any]]:
+    """What is configured, without anything secret: other machines have credentials of their own."""
+    return {
+        url: {name: value for name, value in options.items() if name not in SECRET}
+        for url, options in _configured.items()
+    }
+
+
 def options_for(url: str) -> Mapping[str, Any]:
     """The configured options for `url`; of prefixes that fit, the longest one's value counts."""
     found: dict[str, Any] = {}

@@ -57,6 +57,11 @@ class FolderJobs:
     def __len__(self) -> int:
         return len(self.names)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        apart = _NAMES_APART.join
+        names, notes = apart(self.names), apart(self.notes)
+        return _of_joined, (self.prefix, names, self.kinds, notes, self.contents, self.oids)
+
     def part(self, start: int, stop: int) -> FolderJobs:
         """Jobs [start, stop)."""
         where = slice(start, stop)
@@ -80,23 +85,16 @@ def folder_jobs(prefix: bytes, jobs: Iterable[Job]) -> FolderJobs:
 
 
 _NAMES_APART = b"/"
-Sent = tuple[bytes, bytes, bytes, bytes, list[bytes], list[bytes]]
 
 
-def packed(batch: Iterable[FolderJobs]) -> list[Sent]:
-    """Jobs in few objects, which are sent several times faster than many."""
-    apart = _NAMES_APART.join
-    return [
-        (each.prefix, apart(each.names), each.kinds, apart(each.notes), each.contents, each.oids)
-        for each in batch
-    ]
-
-
-def unpacked(batch: Iterable[Sent]) -> list[FolderJobs]:
-    """The reverse of `packed`."""
-    return [
-        FolderJobs(
-            prefix, names.split(_NAMES_APART), kinds, notes.split(_NAMES_APART), contents, oids
-        )
-        for prefix, names, kinds, notes, contents, oids in batch
-    ]
+def _of_joined(
+    prefix: bytes,
+    names: bytes,
+    kinds: bytes,
+    notes: bytes,
+    contents: list[bytes],
+    oids: list[bytes],
+) -> FolderJobs:
+    """Jobs as they are sent: in few objects, which takes a fraction of the time of many."""
+    apart = _NAMES_APART
+    return FolderJobs(prefix, names.split(apart), kinds, notes.split(apart), contents, oids)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import platform
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ldb.backends.base import Backend
+from ldb.backends.opening import open_backend
 from ldb.catalog import PATHS, Catalog, objects_schema
-from ldb.errors import BadInput
+from ldb.clouds.options import configure, shareable
+from ldb.engines.base import Engine
+from ldb.engines.local import LocalEngine
+from ldb.errors import BadInput, NotFound
 from ldb.history import Operation, SourceUsed, Version, head, now
 from ldb.indexing.cloudjobs import CloudBatch
 from ldb.indexing.merge import Gathered
@@ -23,7 +27,7 @@ from ldb.indexing.read import BatchResult, Problem, Reader
 from ldb.indexing.scan import Scan
 from ldb.indexing.targets import Target
 from ldb.indexing.workers import Batch, reading
-from ldb.instance import Instance
+from ldb.instance import Instance, open_instance
 from ldb.maps import edit
 from ldb.objects.batch import BatchWriter
 from ldb.objects.store import ObjectStore
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
     from ldb.indexing.cloudread import CloudReader
     from ldb.indexing.cloudtargets import CloudTarget
 
+CHECKED = 20
+"""Folders that a worker looks for before it begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
@@ -45,6 +52,10 @@ class IndexOptions:
     tags: tuple[str, ...] = ()
     processes: int = 0
     """Worker processes; 0: one for each processor."""
+    engine: Engine | None = None
+    """What does the reading; None: so many processes of this machine."""
+    run_time: int = 0
+    """Milliseconds since 1970 that new records bear; 0: now. Equal ones make equal maps."""
     command: tuple[str, ...] = ("index",)
     author: str = ""
     message: str = ""
@@ -87,6 +98,8 @@ def index(
     base = head(instance, INDEX)
     catalog = Catalog(instance, base)
     report = IndexReport()
+    processes = options.processes or default_processes()
+    engine = options.engine or LocalEngine(processes)
 
     def problem(path: bytes, why: str) -> None:
         report.problems.append(Problem(os.fsdecode(path), why))
@@ -98,14 +111,15 @@ def index(
         report=problem,
         skip=own_folder(instance),
         keep_unchanged=bool(options.tags),
-        processes=options.processes or default_processes(),
+        # Beside the threads of a cluster's client nothing may be forked.
+        processes=processes if engine.forks else 1,
     )
     if clouds:
         from ldb.indexing.cloudscan import CloudScan  # local runs do without its modules
 
         scan = CloudScan.beside(scan, clouds, progress)
-    options = replace(options, tags=tuple(sorted(set(options.tags))))
-    gathered = Gathered(catalog, now(), options.tags)
+    options = replace(options, engine=engine, tags=tuple(sorted(set(options.tags))))
+    gathered = Gathered(catalog, options.run_time or now(), options.tags)
     progress.start("indexing")
     with instance.objects.writer() as writer:
         old = roots_of(instance, base, writer)
@@ -140,15 +154,18 @@ def _edited(
 ) -> IndexRoots:
     """The two maps after this run; the workers do their reading inside the first edit."""
     opener = ReaderOpener(
-        backend=instance.backend,
+        url=instance.url,
         algorithm=instance.object_hash,
         id_bytes=instance.id_bytes,
         run_time=gathered.run_time,
         tags=options.tags,
         strict=options.strict,
+        instance_id=instance.id,
+        folders=tuple(os.fsdecode(each.folder) for each in scan.targets[:CHECKED]),
         objects=instance.objects,
     )
-    with reading(scan.batches(), opener, scan.processes) as results:
+    assert options.engine is not None
+    with reading(scan.batches(), opener, options.engine) as results:
         changes = gathered.path_changes(_counted(results, progress), scan.replaced)
         paths = edit(writer, writer, PATHS, old.paths.root, changes)
         # The workers publish their packs meanwhile, and this process its own.
@@ -168,26 +185,47 @@ def _counted(results: Iterator[BatchResult], progress: Progress) -> Iterator[Bat
 class ReaderOpener:
     """Opens a worker's reader; sent to the worker."""
 
-    backend: Backend
+    url: str
     algorithm: str
     id_bytes: int
     run_time: int
     tags: tuple[str, ...]
     strict: bool
+    instance_id: str
+    folders: tuple[str, ...]
+    """Some of those that files will be read from."""
     objects: ObjectStore | None
     """The parent's store, for a forked or same-process worker."""
+    options: Mapping[str, Mapping[str, Any]] | None = None
+    """How buckets are reached, for workers that are sent; nothing secret."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The store stays here: a worker that is not forked opens its own, on a backend that
-        # goes there as its address.
-        plain = (self.backend, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict)
-        return ReaderOpener, (*plain, None)
+        # The store stays here, and what is secret: another process opens its own by the address.
+        plain = (self.url, self.algorithm, self.id_bytes, self.run_time, self.tags, self.strict)
+        return ReaderOpener, (*plain, self.instance_id, self.folders, None, shareable())
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[_Readers]:
-        store = self.objects or ObjectStore(self.backend)
+        store = self.objects or self._own_store()
         with store.writer() as writer, _Readers(self, writer) as readers:
             yield readers
+
+    def _own_store(self) -> ObjectStore:
+        """The store as another process, maybe on another machine, finds it; proven to be it."""
+        hint = "workers need the same disks mounted in the same places, or buckets"
+        here = f"worker at {platform.node()}"
+        if self.options:
+            configure(self.options)
+        try:
+            found = open_instance(open_backend(self.url))
+        except NotFound:
+            raise NotFound(f"on the {here}: LDB instance", self.url, hint) from None
+        if found.id != self.instance_id:
+            raise BadInput(self.url, f"is another instance on the {here}", hint)
+        for folder in self.folders:
+            if not os.path.isdir(folder):
+                raise NotFound(f"on the {here}: folder", folder, hint)
+        return found.objects
 
 
 class _Readers:
@@ -206,7 +244,11 @@ class _Readers:
         if self._cloud is not None:
             self._cloud.clients.close()
 
-    def read(self, batch: Batch) -> BatchResult:
+    def settle(self) -> None:
+        """Publish what was read so far."""
+        self._given[0].flush()
+
+    def do(self, batch: Batch) -> BatchResult:
         """Do one batch of either kind."""
         if not isinstance(batch, CloudBatch):
             return self._local.read(batch)

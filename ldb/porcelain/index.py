@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ldb.engines.base import Engine
 from ldb.errors import BadInput, NotFound
 from ldb.formats.pairs import AUTO, STRICT, format_named, pair
 from ldb.history import Commit, Operation, SourceUsed, Version, now, publish, resolve
@@ -53,11 +54,13 @@ def index(
     only_if_new: bool = False,
     message: str = "",
     command: Sequence[str] = ("index",),
+    engine: Engine | None = None,
     progress: Progress = SILENT,
 ) -> Indexed:
     """Index paths, folders or globs, local or in object stores.
 
-    `strict` stops at the first problem.
+    `strict` stops at the first problem. `engine` does the reading; None: processes of
+    this machine.
     """
     name = format_named(format)
     problems: list[Problem] = []
@@ -75,6 +78,7 @@ def index(
         message=message,
         only_if_new=only_if_new,
         stop_at_problem=strict,
+        engine=engine,
     )
     report = run_index(place.instance, targets, options, progress, clouds)
     report.problems[:0] = problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ from ldb.cli.opening import place_of
 from ldb.cli.options import output_options, tag_list
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
+from ldb.engines.base import Engine
+from ldb.engines.opening import open_engine
 from ldb.formats.pairs import NAMES
 from ldb.porcelain.index import Indexed, index, restore_index
 from ldb.refs.name import parse_version
@@ -33,6 +36,11 @@ FAILED = 1
 @click.option(
     "--add-tags", "tags", type=tag_list, metavar="A,B", help="Give every data object these tags."
 )
+@click.option(
+    "--engine",
+    metavar="ENGINE",
+    help="Where to work: local, dask, dask://HOST:PORT. Default: core.engine, or local.",
+)
 @click.option("--strict", is_flag=True, help="Index nothing where there is any problem.")
 @click.option("--message", default="", metavar="TEXT", help="Why, for `ldb log ds:root`.")
 @click.option(
@@ -45,6 +53,7 @@ def command(
     paths: tuple[str, ...],
     format_: str,
     tags: tuple[str, ...] | None,
+    engine: str | None,
     strict: bool,
     message: str,
     restore: str | None,
@@ -61,6 +70,7 @@ def command(
       ldb index /data/images
       ldb index -m strict --add-tags 2024,winter /data/images/winter
       ldb index '/data/images/*/cam1/*.jpg'
+      ldb index --engine dask://10.0.0.5:8786 /shared/images
       ldb index --restore ds:root.v3     # undo the runs after it
     """
     if (restore is None) == (not paths):
@@ -70,18 +80,28 @@ def command(
         version = restore_index(place, parse_version(restore), message)
         out.say(f"{version} is {restore} again: {version.commit.maps['objects'].count:,} objects")
         return None
-    done = index(
-        place,
-        paths,
-        format=format_,
-        tags=tags or (),
-        strict=strict,
-        message=message,
-        command=_typed(paths, format_, tags or (), strict),
-        progress=out.progress(),
-    )
+    with _engine(app, engine) as running:
+        done = index(
+            place,
+            paths,
+            format=format_,
+            tags=tags or (),
+            strict=strict,
+            message=message,
+            command=_typed(paths, format_, tags or (), strict),
+            engine=running,
+            progress=out.progress(),
+        )
     _tell(done, out)
     return FAILED if done.report.problems else None
+
+
+def _engine(app: App, name: str | None) -> AbstractContextManager[Engine]:
+    """The engine that the option, or else the settings, name."""
+    if name is not None:
+        return open_engine(name)
+    where = f"core.engine in {app.settings.path}"
+    return open_engine(app.settings.get("core.engine") or "local", where=where)
 
 
 def _typed(
