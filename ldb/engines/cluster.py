@@ -8,6 +8,7 @@ Design: docs/design/015-scale-out.md.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import logging
@@ -111,16 +112,11 @@ class _Run:
 
     def _answer(self, future: Future) -> list[Any]:
         """The results of a task, once it is done."""
-        from distributed import KilledWorker, wait
-        from distributed import TimeoutError as TimedOut
+        from distributed import KilledWorker
 
         with self._lost_scheduler():
-            while not future.done():
-                with contextlib.suppress(TimedOut):
-                    wait(future, timeout=LOOK_SECONDS)
-                self._threads()
             try:
-                answer = future.result()
+                answer = self._wait(future)
             except KilledWorker:
                 why = f"one task of the {self._doing} ended several workers in a row"
                 raise StoreFailed(self._url, why, "out of memory? see their logs") from None
@@ -132,10 +128,21 @@ class _Run:
         results: list[Any] = answer
         return results
 
+    def _wait(self, future: Future) -> Any:
+        from distributed import TimeoutError as TimedOut
+
+        while True:
+            try:
+                return future.result(timeout=LOOK_SECONDS)
+            except TimedOut:
+                if future.done():
+                    raise  # the task's own
+                self._threads()
+
     def _threads(self) -> int:
         """Threads of all workers; raises `StoreFailed` where there have been none for long."""
         with self._lost_scheduler():
-            threads = sum(self._client.nthreads().values())
+            threads: int = sum(self._client.nthreads().values())
         now = time.monotonic()
         if threads:
             self._seen = now
@@ -195,14 +202,17 @@ def own_cluster(processes: int) -> Iterator[DaskEngine]:
     from distributed import LocalCluster
 
     with _quiet():
-        cluster = LocalCluster(
-            n_workers=processes,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            cluster = LocalCluster(
+                n_workers=processes,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError) as error:
+            raise StoreFailed("dask", f"no cluster can be started here: {error}") from error
         try:
             with _client(cluster.scheduler_address, "dask") as client:
                 yield DaskEngine(client, "dask")
@@ -216,16 +226,25 @@ def _client(address: str, url: str) -> Iterator[Client]:
     from distributed import Client
 
     try:
+        # A client waits without end for a server that takes its connection and says nothing.
+        asyncio.run(asyncio.wait_for(_identify(address), CONNECT_SECONDS))
         client = Client(
             address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False
         )
-    except (OSError, ValueError) as error:
-        why = f"no Dask scheduler answers there: {error}"
+    except (OSError, ValueError, asyncio.TimeoutError) as error:
+        why = f"no Dask scheduler answers there: {error}".rstrip(": ")
         raise StoreFailed(url, why, "is it running, and of the same Dask version?") from error
     try:
         yield client
     finally:
         client.close(timeout=CLOSE_SECONDS)
+
+
+async def _identify(address: str) -> None:
+    from distributed import rpc
+
+    async with rpc(address) as scheduler:
+        await scheduler.identity()
 
 
 def _need_dask() -> None:

@@ -1,0 +1,28 @@
+"""The engine of local processes keeps the promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ldb.engines.base import Engine
+from ldb.engines.local import LocalEngine
+from ldb.errors import StoreFailed
+from tests.contracts.engine import EngineContract
+from tests.engines.work import Squares
+
+
+class TestLocal(EngineContract):
+    @pytest.fixture(params=[1, 2])
+    def engine(self, request: pytest.FixtureRequest) -> Engine:
+        return LocalEngine(request.param)
+
+
+def test_a_killed_process_fails_the_run(tmp_path: Path) -> None:
+    work = Squares(str(tmp_path), fatal_once=7)
+    with (
+        pytest.raises(StoreFailed, match="squaring: a worker process died"),
+        LocalEngine(2).run(work, iter(range(100)), "squaring") as results,
+    ):
+        list(results)
