@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ldb.backends.local import LocalBackend
+from ldb.clouds.options import configure
 from ldb.engines.base import Engine
 from ldb.engines.local import LocalEngine
 from ldb.engines.opening import open_engine
@@ -21,6 +23,8 @@ from ldb.indexing.run import IndexOptions, IndexReport, ReaderOpener, index
 from ldb.indexing.scan import BATCH
 from ldb.indexing.targets import targets_of
 from ldb.instance import Instance, create
+from tests.clouds import servers
+from tests.clouds.buckets import Bucket
 from tests.engines.clusters import ROOT, cluster, kill
 from tests.indexing.conftest import LONG_AGO, wait_for
 
@@ -59,12 +63,12 @@ def expected(data: Path, tmp_path_factory: pytest.TempPathFactory) -> IndexRepor
     return run(create(LocalBackend(tmp_path_factory.mktemp("local") / "i")), data, LocalEngine(2))
 
 
-def ldb(*words: object) -> subprocess.CompletedProcess[str]:
+def ldb(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ldb.cli.main", *map(str, words)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
 
 
@@ -181,3 +185,38 @@ def test_own_cluster(data: Path, instance: Instance) -> None:
     assert done.returncode == 0, done.stderr
     assert "ds:root.v1: " in done.stderr.splitlines()[-1]  # and nothing of Dask's after it
     fsck_is_clean(instance)
+
+
+@pytest.mark.slow
+def test_bucket_to_bucket(s3_bucket: Bucket, tmp_path: Path) -> None:
+    """Data and instance in a bucket; workers have credentials in their own environment."""
+    for number in range(60):
+        s3_bucket.raw.put(f"data/{number}.jpg", b"image %d" % number)
+        s3_bucket.raw.put(f"data/{number}.json", b'{"number": %d}' % number)
+    own, place = dict(s3_bucket.environ), f"{s3_bucket.url}/instance"
+    data = f"{s3_bucket.url}/data"
+    with cluster(tmp_path, 2, **own) as found:
+        for words in (["init", place], ["--instance", place, "add-storage", data]):
+            done = ldb(*words, **own)
+            assert done.returncode == 0, done.stderr
+        words = ["--instance", place, "index", "--engine", found.url, data]
+        done = ldb(*words, **own)
+        assert done.returncode == 0, done.stderr
+        assert "data objects: 60 found, 60 new" in done.stderr
+        # It was the cluster that did it.
+        assert "Run out-of-band function" in found.log
+    done = ldb("--instance", place, "fsck", **own)
+    assert done.returncode == 0, done.stderr
+    assert servers.SECRET not in found.log
+
+
+def test_nothing_secret_is_sent(instance: Instance) -> None:
+    table = {"s3://b": {"key": "K3Y", "secret": "S3CRET", "token": "T0KEN", "region": "r-1"}}
+    opener = ReaderOpener(instance.url, "md5", 16, 1, (), False, instance.id, (), None)
+    try:
+        configure(table)
+        sent = pickle.dumps(opener)
+    finally:
+        configure({})
+    assert b"r-1" in sent
+    assert not [word for word in (b"K3Y", b"S3CRET", b"T0KEN") if word in sent]
