@@ -1,4 +1,4 @@
-"""A short run of every fuzz target; long ones: `make fuzz`, results: docs/design/010-fuzzing.md."""
+"""A short run of every fuzz target; long ones: `make fuzz`, results: docs/design/017-fuzzing.md."""
 
 from __future__ import annotations
 
