@@ -11,6 +11,8 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
+import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
@@ -33,6 +35,15 @@ def forbid_fork() -> None:
     _may_fork = False
 
 
+_carried: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+
+
+def carry(take: Callable[[], Any], give: Callable[[Any], None]) -> None:
+    """From now on children that start afresh begin with `give` of what `take` returns here."""
+    if (take, give) not in _carried:
+        _carried.append((take, give))
+
+
 class Team:
     """Children that run `work(pipe, *arguments)`; `pipes` are the parent's ends, in order."""
 
@@ -40,6 +51,7 @@ class Team:
         forks = _may_fork and "fork" in multiprocessing.get_all_start_methods()
         method = "fork" if forks else "spawn"
         context: Any = multiprocessing.get_context(method)
+        carried = [] if forks else [(give, take()) for take, give in _carried]
         pairs: list[tuple[Connection, Connection]] = [context.Pipe() for _ in arguments]
         self.pipes = [mine for mine, _ in pairs]
         self._children: list[BaseProcess] = []
@@ -52,9 +64,10 @@ class Team:
                 inherited = [*self.pipes, *(end for _, end in pairs if end is not theirs)]
                 given = inherited if method == "fork" else []
                 child = context.Process(
-                    target=_live, args=(theirs, work, arguments[at], given), daemon=True
+                    target=_live, args=(theirs, work, arguments[at], given, carried), daemon=True
                 )
-                child.start()
+                with contextlib.nullcontext() if forks else _without_main():
+                    child.start()
                 self._children.append(child)
         for _, theirs in pairs:
             theirs.close()
@@ -106,6 +119,7 @@ def _live(
     work: Callable[..., None],
     arguments: tuple[Any, ...],
     inherited: list[Connection],
+    carried: list[tuple[Callable[[Any], None], Any]],
 ) -> None:
     """A child's life; Ctrl-C is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -117,6 +131,8 @@ def _live(
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 50, 50)
     try:
+        for give, value in carried:
+            give(value)
         work(pipe, *arguments)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         # The parent is gone: nothing is wanted any more, and nothing is published.
@@ -124,6 +140,18 @@ def _live(
     except Exception as error:  # noqa: BLE001  (raised again in the parent)
         with contextlib.suppress(OSError):
             pipe.send(error)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """A child that starts afresh would run the user's script again, up to where it is told that
+    it is not the main one; it needs nothing from there."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager

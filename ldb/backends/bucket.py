@@ -19,7 +19,6 @@ from typing import Any
 from ldb.backends.base import MAX_CONDITIONAL, Buffer, Entry, Outcome, Range, check_key
 from ldb.clouds.base import Client, Get, Put, Stat
 from ldb.errors import BadInput, BadName, LdbError, NotFound, StoreFailed
-from ldb.processes import forbid_fork
 
 TRIES = 6
 """Conditional requests for one value, where no answer can be had."""
@@ -76,7 +75,6 @@ class BucketBackend:
     def client(self) -> Client:
         """The bucket, reached for when first used."""
         if self._client is None:
-            forbid_fork()  # the libraries have threads, which a forked child would lack
             self._client = self._open(self._url, self._options)
         return self._client
 

@@ -108,7 +108,10 @@ class CloudClient:
         end = start + piece if stop is None else min(stop, start + piece)
         first = await self._get(Get(wanted.key, start, end, wanted.token, wanted.version))
         yield first.data
-        if len(first.data) < piece:
+        rest = memoryview(first.rest)[: None if stop is None else max(0, stop - end)]
+        for at in range(0, len(rest), piece):
+            yield bytes(rest[at : at + piece])
+        if len(first.data) < piece or rest:
             return
         token = wanted.token or first.token
         if first.size >= 0:

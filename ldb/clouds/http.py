@@ -3,6 +3,7 @@
 An index page is HTML for people, so what is taken from it are names only; sizes and times come
 from a request for each. Pins are compared here, because few servers look at `If-Match`. Plain
 requests with fsspec's own HTTP library, aiohttp: fsspec's file system asks for a size first.
+What servers may leave out (ranges, sizes, HEAD): docs/design/010-clouds.md.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import NoReturn
@@ -22,6 +24,11 @@ from ldb.clouds.wire import Ask, Failure, Got, Page, Try, nanoseconds
 from ldb.errors import Unsupported
 
 HEADS_AT_ONCE = 16
+SMALL = 2 << 20
+"""Bytes of a range up to which the rest is not kept, from a server that sends all."""
+MOST_WHOLE = 256 << 20
+"""Bytes that are kept of an object in pieces, from a server that cannot send pieces."""
+_NO_HEAD = (405, 501)
 _LINK = re.compile(r"""<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.IGNORECASE)
 _BY_FOLDER = "by folder"
 
@@ -46,23 +53,50 @@ class HttpWire:
 
     async def get(self, wanted: Get) -> Got:
         answer = await self._web.ask(
-            "GET", self._address(wanted.key), headers=web.range_header(wanted)
+            "GET", self._address(wanted.key), _most(wanted), headers=web.range_header(wanted)
         )
         token = _token(answer.headers)
         if wanted.token and token != wanted.token:
             raise Changed(f"{self._url}/{wanted.key}")
         if answer.status == 206:
             return Got(answer.body, token, answer.size(wanted))
-        # a server without ranges sends all
-        return Got(answer.body[wanted.start : wanted.stop], token, len(answer.body))
+        return self._of_all(wanted, answer, token)
+
+    def _of_all(self, wanted: Get, answer: web.Answer, token: str) -> Got:
+        """A range out of the answer of a server that knows none."""
+        body, start, stop = answer.body, wanted.start, wanted.stop
+        told = answer.headers.get("content-length", "")
+        if stop is None:
+            return Got(body[start:], token, len(body))
+        size = int(told) if told.isdigit() else -1
+        if stop - start <= SMALL:
+            return Got(body[start:stop], token, size)
+        if max(size, len(body)) > MOST_WHOLE:
+            raise Unsupported(
+                f"{self._url}/{wanted.key}: more than {MOST_WHOLE >> 20} MiB from a server "
+                "that knows no ranges"
+            )
+        return Got(body[start:stop], token, len(body), b"" if start else body[stop:])
 
     async def head(self, key: str) -> Stat:
-        answer = await self._web.ask("HEAD", self._address(key), allow_redirects=True)
-        size = answer.headers.get("content-length", "")
-        if not size.isdigit():
-            raise Unsupported(f"{self._url}/{key}: the server tells no size")
+        answer, size = await self._look(self._address(key))
+        if answer.path.endswith("/") and key and not key.endswith("/"):
+            # sent on to its index page
+            raise web.Unwelcome(replace(answer, status=404), "is a folder")
         modified = parsedate_to_datetime(answer.headers.get("last-modified", _LONG_AGO))
-        return Stat(key, int(size), nanoseconds(modified), _token(answer.headers))
+        return Stat(key, size, nanoseconds(modified), _token(answer.headers))
+
+    async def _look(self, address: str) -> tuple[web.Answer, int]:
+        try:
+            answer = await self._web.ask("HEAD", address, allow_redirects=True)
+        except web.Unwelcome as error:
+            if error.answer.status not in _NO_HEAD:
+                raise
+        else:
+            size = answer.headers.get("content-length", "")
+            if size.isdigit():
+                return answer, int(size)
+        return await self._web.measure(address)
 
     async def page(self, ask: Ask) -> Page:
         if not ask.folded:
@@ -78,12 +112,18 @@ class HttpWire:
         )
         permits = asyncio.Semaphore(HEADS_AT_ONCE)
 
-        async def head(key: str) -> Stat:
+        async def head(key: str) -> Stat | None:
             async with permits:
-                return await self.head(key)
+                try:
+                    return await self.head(key)
+                except web.Unwelcome as error:
+                    if error.answer.status in (404, 410):
+                        return None  # a link that leads nowhere
+                    raise
 
         stats = await asyncio.gather(*(head(key) for key in keys if not key.endswith("/")))
-        return Page(stats, [key for key in keys if key.endswith("/")])
+        there = [stat for stat in stats if stat is not None]
+        return Page(there, [key for key in keys if key.endswith("/")])
 
     async def create(self, key: str, data: bytes) -> bool:
         self._refuse()
@@ -105,6 +145,13 @@ class HttpWire:
 
 
 _LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+def _most(wanted: Get) -> int | None:
+    """Bytes to read of an answer that is not the range that was asked for."""
+    if wanted.stop is None:
+        return None
+    return wanted.stop if wanted.stop - wanted.start <= SMALL else MOST_WHOLE + 1
 
 
 def _token(headers: Mapping[str, str]) -> str:

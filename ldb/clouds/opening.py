@@ -16,8 +16,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ldb.clouds.base import Client
-from ldb.clouds.options import Options, options_for, read_options
+from ldb.clouds.options import Options, configured, inherit, options_for, read_options
 from ldb.errors import BadInput, Unsupported
+from ldb.processes import carry, forbid_fork
 
 if TYPE_CHECKING:
     from ldb.clouds.wire import Wire
@@ -51,6 +52,8 @@ def open_client(url: str, options: Mapping[str, Any] | None = None) -> Client:
     chosen = read_options(options_for(url) if options is None else options, scheme, url)
     where = f"{scheme}://{bucket}"
     if (where, chosen) not in _clients:
+        forbid_fork()  # the libraries have threads, which a forked child would lack
+        carry(configured, inherit)
         client = _make_client(where, _wire_maker(scheme, bucket, chosen), chosen)
         return _clients.setdefault((where, chosen), client)
     return _clients[where, chosen]

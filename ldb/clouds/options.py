@@ -57,6 +57,7 @@ SECRET = frozenset(name for name, each in _FIELDS.items() if each.metadata["secr
 _TRUE = ("1", "on", "true", "yes")
 _FALSE = ("0", "off", "false", "no")
 _configured: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+_inherited = False
 
 
 def read_options(given: Mapping[str, Any], scheme: str, where: str = "") -> Options:
@@ -85,6 +86,24 @@ def configure(table: Mapping[str, Mapping[str, Any]]) -> None:
     """From now on, these options count for URLs that begin so, unless a call has its own."""
     global _configured
     _configured = MappingProxyType({_key(url): dict(options) for url, options in table.items()})
+
+
+def configured() -> Mapping[str, Mapping[str, Any]]:
+    """What `configure` was given, secrets too: for child processes on this machine."""
+    return {url: dict(options) for url, options in _configured.items()}
+
+
+def inherit(table: Mapping[str, Mapping[str, Any]]) -> None:
+    """In such a child: take all that the parent had `configured`."""
+    global _inherited
+    configure(table)
+    _inherited = True
+
+
+def adopt(table: Mapping[str, Mapping[str, Any]]) -> None:
+    """In a process that was sent what is `shareable`: take it, unless all of it was inherited."""
+    if not _inherited:
+        configure(table)
 
 
 def shareable() -> Mapping[str, Mapping[str, Any]]:

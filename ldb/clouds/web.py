@@ -24,6 +24,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    path: str = ""
+    """Of the URL that answered, after all redirections."""
 
     def size(self, wanted: Get) -> int:
         """Of the whole object that this is a range of."""
@@ -54,24 +56,58 @@ class Web:
             trust_env=True,
         )
 
-    async def ask(self, method: str, url: str, **more: Any) -> Answer:
-        """The answer, whole; raises `Unwelcome` where its status is an error."""
-        from yarl import URL
+    async def ask(self, method: str, url: str, most: int | None = None, **more: Any) -> Answer:
+        """The answer, whole; raises `Unwelcome` where its status is an error.
 
-        headers = {"Accept-Encoding": "identity", **more.pop("headers", {})}
-        async with self._session.request(
-            method, URL(url, encoded=True), headers=headers, **more
-        ) as got:
-            body = await got.read()
-            names = {name.lower(): value for name, value in got.headers.items()}
-            answer = Answer(got.status, names, body)
+        Of a 200 no more is read than `most` bytes and what came with the last of them.
+        """
+        async with self._request(method, url, **more) as got:
+            if most is None or got.status != 200:
+                body = await got.read()
+            else:
+                body = await _beginning(got.content, most)
+            answer = _answer(got, body)
         if got.status >= 400 or got.status == 304:
             text = body[:2000].decode("utf-8", "replace") if method != "HEAD" else ""
             raise Unwelcome(answer, text or got.reason or "")
         return answer
 
+    async def measure(self, url: str) -> tuple[Answer, int]:
+        """The answer to a GET without its body, and how long that is: counted where the server
+        does not say."""
+        async with self._request("GET", url) as got:
+            answer, size = _answer(got, b""), got.content_length
+            if got.status >= 400:
+                raise Unwelcome(answer, got.reason or "")
+            if size is None:
+                size = 0
+                async for part in got.content.iter_any():
+                    size += len(part)
+        return answer, size
+
+    def _request(self, method: str, url: str, **more: Any) -> Any:
+        from yarl import URL
+
+        headers = {"Accept-Encoding": "identity", **more.pop("headers", {})}
+        return self._session.request(method, URL(url, encoded=True), headers=headers, **more)
+
     async def close(self) -> None:
         await self._session.close()
+
+
+def _answer(got: Any, body: bytes) -> Answer:
+    headers = {name.lower(): value for name, value in got.headers.items()}
+    return Answer(got.status, headers, body, got.url.raw_path)
+
+
+async def _beginning(content: Any, most: int) -> bytes:
+    parts, count = [], 0
+    async for part in content.iter_any():
+        parts.append(part)
+        count += len(part)
+        if count >= most:
+            break
+    return b"".join(parts)
 
 
 def range_header(wanted: Get) -> dict[str, str]:
@@ -90,6 +126,8 @@ def explain(error: BaseException, why: str = "") -> Failure | None:
     text = str(error) or type(error).__name__
     if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
         return Failure(Kind.BUSY, text)
+    if isinstance(error, aiohttp.TooManyRedirects):
+        return Failure(Kind.REFUSED, "redirects in a circle, or too often")
     if isinstance(error, aiohttp.InvalidURL):
         return Failure(Kind.REFUSED, text)
     if isinstance(error, (aiohttp.ClientError, OSError, asyncio.TimeoutError)):

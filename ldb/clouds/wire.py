@@ -53,6 +53,8 @@ class Got:
     token: str = ""
     size: int = -1
     """Of the whole object; -1: not told."""
+    rest: bytes = b""
+    """All that follows the range, from a server that sends more than it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from ldb.indexing.targets import only
 from ldb.progress import SILENT, Progress
 from ldb.storage.cloudlisting import Fact, Sorted, Window, fit
 from ldb.storage.listing import Folder
-from ldb.storage.location import LOCAL, is_remote
+from ldb.storage.location import LOCAL, is_remote, is_web
 from ldb.storage.remote import (
     Clients,
     Pinned,
@@ -110,7 +110,7 @@ class CloudScan(Scan):
         if not target.only_names:
             yield from client.list_parallel(prefix)
             return
-        if folder.startswith(("http://", "https://")):  # there is no listing
+        if is_web(folder):  # there may be no listing
             yield from _heads(client, target)
             return
         stems = target.stems() if len(target.names) <= MOST_STEMS else [target.folder]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ldb.backends.opening import open_backend
 from ldb.catalog import PATHS, Catalog, objects_schema
-from ldb.clouds.options import configure, shareable
+from ldb.clouds.options import adopt, shareable
 from ldb.engines.base import Engine
 from ldb.engines.local import LocalEngine
 from ldb.errors import BadInput, NotFound
@@ -215,7 +215,7 @@ class ReaderOpener:
         hint = "workers need the same disks mounted in the same places, or buckets"
         here = f"worker at {platform.node()}"
         if self.options:
-            configure(self.options)
+            adopt(self.options)
         try:
             found = open_instance(open_backend(self.url))
         except NotFound:

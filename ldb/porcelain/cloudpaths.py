@@ -9,7 +9,7 @@ from ldb.indexing.cloudtargets import CloudTarget
 from ldb.porcelain.clouds import location_of
 from ldb.porcelain.place import Place
 from ldb.storage.globs import fixed_folder, parts_of
-from ldb.storage.location import is_glob
+from ldb.storage.location import is_glob, is_web
 from ldb.storage.remote import key_of
 
 
@@ -30,11 +30,9 @@ def cloud_targets(place: Place, text: str, uri: str) -> list[CloudTarget]:
         name = uri.encode()
         above = name.rpartition(b"/")[0] + b"/"
         found.append(CloudTarget(above, names=frozenset({name}), vouched=location.trust_etag))
-    if uri.startswith(("http://", "https://")):
-        if not found:
-            raise NotFound("path", text, "of an HTTP server single files can be indexed")
+    if found and is_web(uri):
         return found
-    if uri == location.url or list(client.list(key + "/", limit=1)):
+    if uri == location.url or _is_folder(client, key, uri):
         found.append(whole)
     if found:
         return found
@@ -51,6 +49,17 @@ def _is_object(client: Client, key: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def _is_folder(client: Client, key: str, uri: str) -> bool:
+    if not is_web(uri):
+        return bool(list(client.list(key + "/", limit=1)))
+    if is_glob(uri):
+        return False  # asking would not be for a page of that name
+    try:
+        return bool(list(client.list(key + "/", limit=1)))
+    except NotFound:
+        return False
 
 
 def _glob(uri: str, vouched: bool) -> CloudTarget:

@@ -14,7 +14,7 @@ from ldb.instance import Location, Settings, add_location
 from ldb.porcelain.clouds import OWN, reach, secret_and_plain
 from ldb.porcelain.place import Place
 from ldb.porcelain.storage import Added, check_location
-from ldb.storage.location import to_uri
+from ldb.storage.location import is_web, to_uri
 from ldb.storage.remote import key_of
 
 Remember = Callable[[str, str], None]
@@ -81,7 +81,7 @@ def _known(settings: Settings, url: str) -> Location:
 def _try_out(url: str, options: Mapping[str, str], writable: bool) -> list[str]:
     """List, look at and read something there (and write); gives warnings, raises `LdbError`."""
     client = open_client(url, options)
-    if url.startswith(("http://", "https://")):
+    if is_web(url):
         if writable:
             raise BadInput(url, "cannot be written to, so it cannot be read-add")
         return []

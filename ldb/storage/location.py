@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from urllib.parse import unquote
 
 from ldb.errors import BadInput, Unsupported
 
 LOCAL = "file://"
-REMOTE = ("s3://", "gs://", "az://", "http://", "https://")
+WEB = ("http://", "https://")
+REMOTE = ("s3://", "gs://", "az://", *WEB)
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _ALIASES = {"aws": "s3", "azure": "az"}
@@ -26,11 +28,36 @@ def to_uri(text: str, cwd: str) -> str:
         scheme = found[1].lower()
         scheme = _ALIASES.get(scheme, scheme)
         if scheme != "file":
-            return f"{scheme}://{text[found.end() :].rstrip('/')}"
+            return _remote_uri(scheme, text[found.end() :].rstrip("/"))
         text = text[found.end() :]
     if not text:
         raise BadInput("path", "is empty")
     return LOCAL + os.path.normpath(os.path.join(cwd, text))
+
+
+def _remote_uri(scheme: str, rest: str) -> str:
+    host, slash, path = rest.partition("/")
+    if "@" in host:
+        raise BadInput(
+            f"{scheme}://***@{host.rpartition('@')[2]}",
+            "holds a name or a password, which would go into the index",
+            "leave out what is before the @",
+        )
+    if f"{scheme}://" in WEB:
+        query = path.find("?")
+        if query >= 0 and "=" in path[query:]:  # else it is a wildcard
+            raise BadInput(
+                f"{scheme}://{host}/{path[:query]}?…",
+                "has a query, which may be secret and stop working",
+                "download the file, and index that",
+            )
+        path = unquote(path)
+    return f"{scheme}://{host}{slash}{path}"
+
+
+def is_web(uri: str) -> bool:
+    """Whether a URI names a place on an HTTP server."""
+    return uri.startswith(WEB)
 
 
 def absolute(text: str, cwd: str) -> str:
