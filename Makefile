@@ -23,7 +23,7 @@ FUZZ_ARGS ?=
 # Sizes of the generated data sets; 1M and 10M are worth the wait now and then.
 SIZES ?= 1k 10k 100k
 
-.PHONY: help demo test fuzz lint types format docs bench bench-scale check lowest clean
+.PHONY: help demo test test-slow fuzz lint types format docs bench bench-scale check lowest clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ help:  ## what there is
 demo: $(DEMO)  ## the whole loop on real images, in a folder you keep
 	@$(BIN)/python -m demo.run
 
-test: $(DEV) $(DEMO) $(SERVERS)  ## all tests (PYTEST_ARGS="-k name" for some)
-	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) $(PYTEST_ARGS)
+test: $(DEV) $(DEMO) $(SERVERS)  ## the everyday tests (PYTEST_ARGS="-k name" for some)
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(DEV) $(DEMO) $(SERVERS)  ## the tests that take longer: real kills, slow links
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) -m slow $(PYTEST_ARGS)
 
 fuzz: $(DEV)  ## hostile input for every reader (SECONDS=600 TARGETS="pack json")
 	@$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS_EACH) $(FUZZ_ARGS)

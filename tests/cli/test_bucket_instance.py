@@ -13,7 +13,7 @@ import pytest
 
 from tests.clouds.buckets import Bucket
 
-pytestmark = [pytest.mark.cloud, pytest.mark.slow]
+pytestmark = pytest.mark.cloud
 COUNT = 300
 
 
@@ -51,6 +51,17 @@ def fill(folder: Path, numbers: range) -> None:
         (folder / f"{number}.json").write_text(json.dumps({"label": label, "number": number}))
 
 
+def test_a_short_loop(s3_bucket: Bucket, tmp_path: Path) -> None:
+    """What is tried every day; all stores and commands: below."""
+    one = Team(tmp_path / "ann", s3_bucket)
+    one.run("init", f"{s3_bucket.url}/ldb")
+    fill(tmp_path / "data", range(5))
+    one.run("add-storage", str(tmp_path / "data"))
+    one.run("index", str(tmp_path / "data"))
+    assert len(one.run("list", "ds:root", "--query", "label == 'dog'").splitlines()) == 2
+
+
+@pytest.mark.slow
 def test_the_whole_loop(bucket: Bucket, tmp_path: Path) -> None:
     ann, bob = Team(tmp_path / "ann", bucket), Team(tmp_path / "bob", bucket)
     url = f"{bucket.url}/team/ldb"
@@ -111,6 +122,7 @@ def plumbing(one: Team) -> None:
     assert "loose" in one.run("count-objects")
 
 
+@pytest.mark.slow
 def test_errors_are_clear_and_quick(s3_bucket: Bucket, tmp_path: Path) -> None:
     one = Team(tmp_path / "ann", s3_bucket)
     assert "bucket" in one.run("init", "s3://no-such-bucket-here/ldb", code=3)

@@ -38,5 +38,6 @@ class TestAdlfsFaults(ClientFaults):
         return az_bucket
 
 
+@pytest.mark.slow  # each kind of fault is tried every day on S3
 class TestObstoreFaults(TestAdlfsFaults):
     library = "obstore"

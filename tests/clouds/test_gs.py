@@ -36,5 +36,6 @@ class TestGcsfsFaults(ClientFaults):
         return gs_bucket
 
 
+@pytest.mark.slow  # each kind of fault is tried every day on S3
 class TestObstoreFaults(TestGcsfsFaults):
     library = "obstore"

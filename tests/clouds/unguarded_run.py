@@ -1,7 +1,8 @@
 """Indexes a bucket into a local instance by several processes, and instantiates it.
 
 Started by test_forks.py. A script as users write them, without `if __name__ == "__main__"`: what
-workers do must not begin with running it again. Takes JSON: the bucket's URL, its options, a folder.
+workers do must not begin with running it again. Takes JSON: the
+bucket's URL, its options, a folder.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import sys
 import threading
 from typing import Any
 
-import ldb.indexing.cloudscan
-import ldb.indexing.run
-import ldb.instantiate.run
+from ldb.indexing import cloudscan
+from ldb.indexing import run as indexing_run
+from ldb.instantiate import run as instantiate_run
 from ldb.instantiate.options import InstantiateOptions
 from ldb.porcelain.cloudstorage import add_cloud
 from ldb.porcelain.index import index
@@ -42,8 +43,9 @@ def two() -> int:
 
 
 sys.addaudithook(watch)
-ldb.indexing.cloudscan.BATCH = 7
-ldb.indexing.run.default_processes = ldb.instantiate.run.default_processes = two
+cloudscan.__dict__["BATCH"] = 7
+for module in (indexing_run, instantiate_run):
+    module.__dict__["default_processes"] = two
 mine: dict[str, dict[str, str]] = {}
 
 
@@ -59,5 +61,5 @@ cache = CacheOptions(os.path.join(folder, "cache"))
 made = instantiate(
     place, ["ds:root"], [], InstantiateOptions(os.path.join(folder, "out"), cache=cache)
 ).report
-problems = [each.why for each in [*indexed.problems, *made.problems]]
-print(json.dumps([indexed.new_objects, made.objects, problems, forks, started]))
+problems = list(map(str, [*indexed.problems, *made.problems]))
+sys.stdout.write(json.dumps([indexed.new_objects, made.objects, problems, forks, started]))

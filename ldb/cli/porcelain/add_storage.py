@@ -60,7 +60,7 @@ def command(
 
     It is listed and read from now, to see that this works. Registering a known location
     again changes its settings. Buckets are s3://BUCKET/PREFIX, gs://BUCKET/PREFIX and
-    az://CONTAINER/PREFIX; of an HTTP server single files can be indexed.
+    az://CONTAINER/PREFIX; https://HOST/PATH is read too.
 
     \b
     Examples:
