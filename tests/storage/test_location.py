@@ -56,3 +56,20 @@ def test_absolute() -> None:
 def test_kinds() -> None:
     assert [is_glob(text) for text in ("a*", "a?", "[ab]", "plain")] == [True, True, True, False]
     assert [has_scheme(text) for text in ("s3://x", "/s3://x", "a:b")] == [True, False, False]
+
+
+def test_web_urls_are_read_as_browsers_show_them() -> None:
+    assert to_uri("https://host/a%20b/%C3%BC.jpg", "/") == "https://host/a b/ü.jpg"
+    assert to_uri("http://host/100%.jpg", "/") == "http://host/100%.jpg"
+    assert to_uri("http://host/img?.jpg", "/") == "http://host/img?.jpg", "a wildcard"
+    assert to_uri("s3://bucket/a%20b?x=1", "/") == "s3://bucket/a%20b?x=1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://ann:secret@host/a", "https://secret@host", "s3://k:secret@b/a", "http://h/a?s=secret"],
+)
+def test_urls_that_would_put_a_secret_into_the_index_are_refused(url: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        to_uri(url, "/")
+    assert "secret" not in caught.value.where
