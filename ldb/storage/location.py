@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import unquote
 
 from ldb.errors import BadInput, Unsupported
 
@@ -51,6 +50,8 @@ def _remote_uri(scheme: str, rest: str) -> str:
                 "has a query, which may be secret and stop working",
                 "download the file, and index that",
             )
+        from urllib.parse import unquote  # most runs do without
+
         path = unquote(path)
     return f"{scheme}://{host}{slash}{path}"
 
