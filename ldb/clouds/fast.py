@@ -1,35 +1,27 @@
-"""Reading objects by obstore where it is installed: a fifth of the processor time.
+"""Reading objects by obstore where it is installed, and listing S3: a fifth of the processor time.
 
 Everything else stays with the other wire, which also answers where obstore has none: obstore hides
 how long a store asks to wait, takes a 409 for "exists", and cannot name some keys (`a//b`). So what
-a failed read means is told in one way, at the price of one more request.
+a failed request means is told in one way, at the price of one more. Where address and keys are
+known without the other wire (`plain.py`), it is opened when it is first needed.
 
-obstore's threads do not survive a fork: a child whose parent has used it reads by the other wire.
+Stores that obstore makes are made in `obstores.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
+import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from ldb.clouds.base import Get, Stat
-from ldb.clouds.options import Options
+from ldb.clouds.obstores import answered, asked, is_plain_key, is_plain_prefix, may_use, stats_of
+from ldb.clouds.walking import in_order
 from ldb.clouds.wire import Ask, Failure, Got, Page, Try, Wire
 
-if TYPE_CHECKING:
-    from ldb.clouds.az import AzureWire
-    from ldb.clouds.gs import GoogleWire
-    from ldb.clouds.s3 import S3Wire
-
-_PLAIN_KEY = re.compile(r"(?!.*(?:^|/)\.{0,2}(?:/|$))[\w./ =+@,()-]+", re.ASCII)
-"""Keys that obstore passes on as they are: no empty part, none of dots, no sign it would escape."""
-CONNECTIONS = 128
-_used_in: set[int] = set()
-"""Processes that have started obstore's threads, this one or those it was forked from."""
+_AFTER = "\0"
+"""Begins what a page of obstore's goes on from, a key; the other wire's are the store's own."""
 
 
 class FastWire:
@@ -41,6 +33,7 @@ class FastWire:
         self._exact, self._make_store, self._by_version = exact, make_store, by_version
         """Whether the token is the version, as Google's is: read by it, and compare nothing."""
         self._store: Any = None
+        self._opening: asyncio.Task[None] | None = None
         self.part_size = exact.part_size
 
     @property
@@ -48,121 +41,139 @@ class FastWire:
         return self._exact.by_folder
 
     async def open(self) -> None:
-        await self._exact.open()
-        if _used_in <= {os.getpid()}:
-            _used_in.add(os.getpid())
+        await self._other()
+        if may_use():
             self._store = self._make_store()
 
-    async def get(self, wanted: Get) -> Got:
-        if self._store is None or not _PLAIN_KEY.fullmatch(wanted.key):
-            return await self._exact.get(wanted)
+    async def _other(self) -> Wire:
+        """The wire below, open."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._exact.open())
         try:
-            return await self._get(wanted)
-        except Exception:  # noqa: BLE001  (which has many kinds; the other wire tells what it is)
-            return await self._exact.get(wanted)
+            await asyncio.shield(self._opening)
+        except BaseException:
+            if self._opening.done():
+                self._opening = None
+            raise
+        return self._exact
+
+    async def get(self, wanted: Get) -> Got:
+        if self._store is not None and is_plain_key(wanted.key):
+            try:
+                return await self._get(wanted)
+            except Exception:  # noqa: BLE001  (of many kinds; the other wire tells what it is)
+                pass
+        return await (await self._other()).get(wanted)
 
     async def _get(self, wanted: Get) -> Got:
-        options: dict[str, Any] = {}
-        if wanted.stop is not None:
-            options["range"] = (wanted.start, wanted.stop)
-        elif wanted.start:
-            options["range"] = {"offset": wanted.start}
-        version = wanted.version or (wanted.token if self._by_version else None)
-        if version:
-            options["version"] = version
-        elif wanted.token:
-            options["if_match"] = f'"{wanted.token}"'
+        options = asked(wanted, self._by_version)
         answer = await self._store.get_async(wanted.key, options=options)
-        data = bytes(await answer.bytes_async())
-        start, stop = answer.range
-        if len(data) != stop - start:
-            raise ConnectionError(f"{len(data)} bytes came of {stop - start}")
-        meta = answer.meta
-        token = meta["version"] if self._by_version else (meta["e_tag"] or "").strip('"')
-        return Got(data, token or "", meta["size"])
+        return answered(answer, bytes(await answer.bytes_async()), self._by_version)
 
     async def head(self, key: str) -> Stat:
-        return await self._exact.head(key)
+        # Whether the token is an MD5, obstore does not tell: it hides who encrypts.
+        return await (await self._other()).head(key)
 
     async def page(self, ask: Ask) -> Page:
-        return await self._exact.page(ask)
+        return await (await self._other()).page(ask)
 
     async def create(self, key: str, data: bytes) -> bool:
-        return await self._exact.create(key, data)
+        return await (await self._other()).create(key, data)
 
     async def put(self, key: str, data: bytes | memoryview) -> Stat:
-        return await self._exact.put(key, data)
+        return await (await self._other()).put(key, data)
 
     async def put_parts(self, key: str, parts: Sequence[memoryview], tried: Try) -> Stat:
-        return await self._exact.put_parts(key, parts, tried)
+        return await (await self._other()).put_parts(key, parts, tried)
 
     async def delete(self, keys: Sequence[str]) -> None:
-        await self._exact.delete(keys)
+        await (await self._other()).delete(keys)
 
     async def close(self) -> None:
         self._store = None
-        await self._exact.close()
+        if self._opening is not None:
+            self._opening = None
+            await self._exact.close()
 
     def explain(self, error: BaseException) -> Failure | None:
         return self._exact.explain(error)
 
 
-def over_s3(bucket: str, exact: S3Wire, options: Options) -> Any:
-    from obstore.store import S3Store
+class FastS3(FastWire):
+    """The same for S3, which obstore lists as well.
 
-    secrets: dict[str, Any] = {"credential_provider": exact.credentials}
-    if options.anon:
-        secrets = {"skip_signature": True}
-    return S3Store(
-        bucket,
-        endpoint=exact.endpoint,
-        region=exact.region,
-        virtual_hosted_style_request=False,
-        request_payer=bool(options.requester_pays),
-        **secrets,
-        **_client(options, exact.endpoint),
-    )
+    `endpoint`: where address and keys are known (`plain.py`); None: the wire below finds them.
+    """
+
+    def __init__(
+        self, exact: Wire, make_store: Callable[[], Any], plain: bool, endpoint: str | None
+    ) -> None:
+        super().__init__(exact, make_store)
+        self._plain, self._endpoint = plain, endpoint
+        self._by_folder: bool | None = None
+        """Whether the store sorts so; None: not known yet."""
+
+    @property
+    def by_folder(self) -> bool:
+        return bool(self._by_folder) or self._exact.by_folder
+
+    async def open(self) -> None:
+        if not self._plain:
+            await super().open()
+        elif may_use():
+            self._store = self._make_store()
+
+    async def page(self, ask: Ask) -> Page:
+        ours = not ask.following or ask.following.startswith(_AFTER)
+        if self._plain and self._store is not None and ours and is_plain_prefix(ask.prefix):
+            try:
+                found = await (self._folded(ask) if ask.folded else self._page(ask))
+            except Exception:  # noqa: BLE001  (of many kinds; the other wire tells what it is)
+                found = None
+            if found is not None:
+                return found
+        if ask.following.startswith(_AFTER):
+            ask = replace(ask, after=ask.following[1:], following="")
+        return await (await self._other()).page(ask)
+
+    async def _page(self, ask: Ask) -> Page | None:
+        """Keys that follow one: obstore tells no token to go on from. None: ask elsewhere."""
+        after = ask.following[1:] or ask.after
+        chunks = self._store.list(ask.prefix or None, offset=after or None, chunk_size=ask.limit)
+        stats = stats_of(await anext(chunks, []))
+        if stats is None:
+            return None
+        if len(stats) < ask.limit and not after:  # all of it, in whatever order
+            return in_order(Page(stats))
+        if self._by_folder is None:
+            self._by_folder = await asyncio.to_thread(sorts_by_folder, self._endpoint)
+        return Page(stats, (), _AFTER + stats[-1].key if len(stats) == ask.limit else "")
+
+    async def _folded(self, ask: Ask) -> Page | None:
+        """A whole folder at once, which only stores that sort by folder are asked for: of others
+        it may be too long."""
+        if not self._by_folder:
+            return None
+        answer = await self._store.list_with_delimiter_async(ask.prefix or None)
+        stats = stats_of(answer["objects"])
+        folders = [f"{folder}/" for folder in answer["common_prefixes"]]
+        return None if stats is None else Page(stats, folders)
 
 
-def over_google(bucket: str, exact: GoogleWire, options: Options) -> Any:
-    from obstore.store import GCSStore
+def sorts_by_folder(endpoint: str | None) -> bool:
+    """Whether the server is SeaweedFS (`walking.py`), which obstore does not tell.
 
-    # obstore takes another server's address out of an account's file only
-    account = {"gcs_base_url": exact.endpoint, "disable_oauth": True, "client_email": ""}
-    account |= {"private_key": "", "private_key_id": ""}
+    Asked without a signature; raises `OSError` where there is no answer.
+    """
+    if endpoint is None or ".amazonaws.com" in endpoint:
+        return False
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
 
-    def token() -> dict[str, Any]:
-        until = datetime.now(timezone.utc) + timedelta(minutes=5)
-        return {"token": exact.authorization(), "expires_at": until}
-
-    secrets: dict[str, Any] = {"credential_provider": token} if exact.authorization() else {}
-    return GCSStore(
-        bucket,
-        service_account_key=json.dumps(account),
-        **secrets,
-        **_client(options, exact.endpoint),
-    )
-
-
-def over_azure(bucket: str, exact: AzureWire, options: Options) -> Any:
-    from obstore.store import AzureStore
-
-    account = exact.account
-    if account is None:
-        return None
-    settings: dict[str, Any] = {name: value for name, value in account.items() if value}
-    return AzureStore(bucket, **settings, **_client(options, account["endpoint"]))
-
-
-def _client(options: Options, endpoint: str) -> dict[str, Any]:
-    """One try a request, for we try again; whoever names a server without TLS has allowed it."""
-    timeout = options.timeout or 20.0
-    return {
-        "client_options": {
-            "allow_http": endpoint.startswith("http://"),
-            "connect_timeout": timedelta(seconds=min(timeout, 10.0)),
-            "timeout": timedelta(seconds=max(timeout, 60.0)),  # of a whole answer
-            "pool_max_idle_per_host": str(CONNECTIONS),
-        },
-        "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=timeout)},
-    }
+    try:
+        with urlopen(Request(endpoint, method="HEAD"), timeout=10) as answer:
+            headers = answer.headers
+    except HTTPError as error:
+        headers = error.headers
+        error.close()
+    return str(headers.get("Server", "")).startswith("SeaweedFS")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ldb.clouds.base import Client
 from ldb.clouds.options import Options, configured, inherit, options_for, read_options
+from ldb.clouds.plain import plain_s3
 from ldb.errors import BadInput, Unsupported
 from ldb.processes import carry, forbid_fork
 
@@ -54,12 +55,24 @@ def open_client(url: str, options: Mapping[str, Any] | None = None) -> Client:
     if (where, chosen) not in _clients:
         forbid_fork()  # the libraries have threads, which a forked child would lack
         carry(configured, inherit)
-        client = _make_client(where, _wire_maker(scheme, bucket, chosen), chosen)
+        client = _make_client(scheme, bucket, where, chosen)
         return _clients.setdefault((where, chosen), client)
     return _clients[where, chosen]
 
 
-def _make_client(where: str, make_wire: Callable[[], Wire], options: Options) -> Client:
+def _make_client(scheme: str, bucket: str, where: str, options: Options) -> Client:
+    make_wire = _wire_maker(scheme, bucket, options)
+    whole = partial(_whole_client, where, make_wire, options)
+    plain = plain_s3(options) if scheme == "s3" and _is_fast(options) else None
+    if plain is None:
+        return whole()
+    from ldb.clouds.obstores import plain_store
+    from ldb.clouds.quick import QuickClient
+
+    return QuickClient(where, partial(plain_store, bucket, plain, options), whole)
+
+
+def _whole_client(where: str, make_wire: Callable[[], Wire], options: Options) -> Client:
     # asyncio, which commands over a local instance do without
     from ldb.clouds.client import CloudClient
     from ldb.clouds.patience import Patience
@@ -71,6 +84,13 @@ def _make_client(where: str, make_wire: Callable[[], Wire], options: Options) ->
     return CloudClient(where, make_wire, patience)
 
 
+def _is_fast(options: Options) -> bool:
+    """Whether obstore is to be used."""
+    return options.library == "obstore" or (
+        options.library is None and find_spec("obstore") is not None
+    )
+
+
 def _wire_maker(scheme: str, bucket: str, options: Options) -> Callable[[], Wire]:
     """What makes a wire for this bucket; loads no library yet."""
     if scheme not in _EXTRAS:
@@ -78,12 +98,9 @@ def _wire_maker(scheme: str, bucket: str, options: Options) -> Callable[[], Wire
     library, extra = _EXTRAS[scheme]
     if find_spec(library) is None:
         raise Unsupported(f"{scheme}:// without {library}", f"pip install 'ldb[{extra}]'")
-    fast = options.library == "obstore" or (
-        options.library is None and find_spec("obstore") is not None
-    )
     if options.library == "obstore" and find_spec("obstore") is None:
         raise Unsupported("library = obstore without obstore", "pip install 'ldb[fast]'")
-    return partial(_WIRES[scheme], bucket, options, fast)
+    return partial(_WIRES[scheme], bucket, options, _is_fast(options))
 
 
 def _s3(bucket: str, options: Options, fast: bool) -> Wire:
@@ -92,9 +109,13 @@ def _s3(bucket: str, options: Options, fast: bool) -> Wire:
     exact = S3Wire(bucket, options)
     if not fast:
         return exact
-    from ldb.clouds.fast import FastWire, over_s3
+    from ldb.clouds.fast import FastS3
+    from ldb.clouds.obstores import over_s3, plain_store
 
-    return FastWire(exact, partial(over_s3, bucket, exact, options))
+    plain = plain_s3(options)
+    if plain is None:
+        return FastS3(exact, partial(over_s3, bucket, exact, options), False, None)
+    return FastS3(exact, partial(plain_store, bucket, plain, options), True, plain.endpoint)
 
 
 def _google(bucket: str, options: Options, fast: bool) -> Wire:
@@ -103,7 +124,8 @@ def _google(bucket: str, options: Options, fast: bool) -> Wire:
     exact = GoogleWire(bucket, options)
     if not fast:
         return exact
-    from ldb.clouds.fast import FastWire, over_google
+    from ldb.clouds.fast import FastWire
+    from ldb.clouds.obstores import over_google
 
     return FastWire(exact, partial(over_google, bucket, exact, options), by_version=True)
 
@@ -114,7 +136,8 @@ def _azure(bucket: str, options: Options, fast: bool) -> Wire:
     exact = AzureWire(bucket, options)
     if not fast:
         return exact
-    from ldb.clouds.fast import FastWire, over_azure
+    from ldb.clouds.fast import FastWire
+    from ldb.clouds.obstores import over_azure
 
     return FastWire(exact, partial(over_azure, bucket, exact, options))
 

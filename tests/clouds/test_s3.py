@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ldb.clouds.base import Get
+from ldb.clouds.base import Client, Get
 from tests.clouds.buckets import Bucket
 from tests.contracts.client import ClientContract
 from tests.contracts.client_faults import ClientFaults
@@ -19,7 +19,7 @@ class TestS3fs(ClientContract):
 
 
 class TestObstore(TestS3fs):
-    """Reads by obstore, the rest as above."""
+    """Reads and lists by obstore, the rest as above."""
 
     library = "obstore"
 
@@ -29,7 +29,28 @@ class TestObstore(TestS3fs):
             client = other.client(library=self.library)
             assert client.get(Get("a/key", 1)) == b"alue"
             assert other.proxy is not None
-            assert [seen.agent.partition("/")[0] for seen in other.proxy.log] == ["object_store"]
+            assert list(client.list("a/", limit=1))
+            assert [seen.agent.partition("/")[0] for seen in other.proxy.log] == [
+                "object_store",
+                "object_store",
+            ]
+
+    def test_an_empty_object_is_listed_as_it_is(self, store: Bucket, client: Client) -> None:
+        """obstore drops the slash that some tools mark an empty folder with."""
+        store.fill({"a/full": b"x", "b/": b"", "b/empty": b""})
+        assert [stat.key for stat in client.list()] == store.raw.list()
+
+    def test_listings_of_one_page_ask_once(self, store: Bucket) -> None:
+        """In the order of keys, though SeaweedFS sends `b/1` before `b-1`."""
+        keys = ["a", "b-1", "b/1", "b/2/3"]
+        store.fill(dict.fromkeys(keys, b"x"))
+        with store.proxied() as other:
+            assert other.proxy is not None
+            client = other.client(library=self.library)
+            for limit in (None, 1, 3, 9):
+                other.proxy.clear()
+                assert [stat.key for stat in client.list(limit=limit)] == keys[:limit]
+                assert len(other.proxy.log) == 1
 
 
 class TestS3fsFaults(ClientFaults):

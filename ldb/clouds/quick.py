@@ -1,0 +1,121 @@
+"""A client for commands that ask an S3 bucket for next to nothing, as a cached query does.
+
+One object, or one page of a listing, is asked for by obstore in the caller's thread. That loads
+neither asyncio nor s3fs, which take longer than such a query. Whatever is more than that, and all
+that obstore fails at, goes to the whole client, which is made for it then.
+docs/design/010-clouds.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import Lock
+from typing import Any
+
+from ldb.clouds.base import Client, Get, Put, Stat
+from ldb.clouds.obstores import (
+    answered,
+    asked,
+    is_plain_key,
+    is_plain_prefix,
+    may_use,
+    stats_of,
+)
+from ldb.errors import LdbError
+
+PAGE = 1000
+"""Keys of a listing that a store gives at once; obstore cannot ask for fewer."""
+
+
+class QuickClient:
+    """One S3 bucket; `make_whole` makes the client that can do everything."""
+
+    def __init__(
+        self, url: str, make_store: Callable[[], Any], make_whole: Callable[[], Client]
+    ) -> None:
+        self._url, self._make_store, self._make_whole = url, make_store, make_whole
+        self._store: Any = None
+        self._made: Client | None = None
+        self._lock = Lock()
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def get(self, wanted: Get) -> bytes:
+        some = wanted.stop is None or 0 <= wanted.start < wanted.stop
+        if some and wanted.start >= 0 and is_plain_key(wanted.key) and may_use():
+            try:
+                answer = self._obstore().get(wanted.key, options=asked(wanted))
+                return answered(answer, bytes(answer.bytes())).data
+            except Exception:  # noqa: BLE001  (of many kinds; the other one tells what it is)
+                pass
+        return self._whole().get(wanted)
+
+    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Stat]:
+        found = None if after or limit == 0 else self._short(prefix, limit)
+        return self._whole().list(prefix, after, limit) if found is None else iter(found)
+
+    def list_parallel(self, prefix: str = "", concurrency: int = 8) -> Iterator[Stat]:
+        return self._whole().list_parallel(prefix, concurrency)
+
+    def _short(self, prefix: str, limit: int | None) -> Sequence[Stat] | None:
+        """A listing that one request brings, in order; None: it takes more."""
+        if not is_plain_prefix(prefix) or not may_use():
+            return None
+        try:
+            chunks = self._obstore().list(prefix or None, chunk_size=PAGE)
+            stats = stats_of(next(iter(chunks), []))
+        except Exception:  # noqa: BLE001  (as above)
+            return None
+        if stats is None:
+            return None
+        if len(stats) < PAGE:
+            return sorted(stats, key=lambda stat: stat.key)[:limit]
+        if limit is None or limit > PAGE:
+            return None
+        # Of stores that sort by folder, names come in order as long as there is no folder.
+        flat = not any("/" in stat.key[len(prefix) :] for stat in stats)
+        return stats[:limit] if flat else None
+
+    def _obstore(self) -> Any:
+        with self._lock:
+            if self._store is None:
+                self._store = self._make_store()
+            return self._store
+
+    # -- what the whole client does ----------------------------------------------------
+
+    def _whole(self) -> Client:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make_whole()
+            return self._made
+
+    def get_many(
+        self, wanted: Sequence[Get], *, concurrency: int = 64
+    ) -> Iterator[tuple[int, bytes | LdbError]]:
+        return self._whole().get_many(wanted, concurrency=concurrency)
+
+    def stream(self, wanted: Get, piece: int = 8 << 20) -> Iterator[bytes]:
+        return self._whole().stream(wanted, piece)
+
+    def head(self, key: str) -> Stat:
+        return self._whole().head(key)
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        return self._whole().folders(prefix)
+
+    def create(self, key: str, data: bytes) -> Put:
+        return self._whole().create(key, data)
+
+    def put(self, key: str, data: bytes | memoryview) -> Stat:
+        return self._whole().put(key, data)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        self._whole().delete(keys)
+
+    def close(self) -> None:
+        self._store = None
+        if self._made is not None:
+            self._made.close()
