@@ -132,16 +132,16 @@ class BucketBackend:
 
     def _listed(self, prefix: str, after: str, limit: int | None) -> Iterator[Entry]:
         while limit is None or limit > 0:
-            stats = 0
+            stats, asked = 0, limit
             for stat in self.client.list(
-                self._base + prefix, self._base + after if after else "", limit
+                self._base + prefix, self._base + after if after else "", asked
             ):
                 stats += 1
                 after = stat.key[len(self._base) :]
                 if _is_key(after):
                     limit = None if limit is None else limit - 1
                     yield _entry(after, stat)
-            if limit is None or not stats:
+            if asked is None or stats < asked:
                 return
 
     # -- writing -----------------------------------------------------------------------

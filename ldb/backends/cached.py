@@ -33,6 +33,10 @@ IN_MEMORY = 32 << 20
 TOGETHER = 128
 """Ranges fetched ahead at a time: bounds memory."""
 
+VERSIONS = 32
+"""Ref files that a listing for fewer asks for, too: the one request that it is then shows whether
+some are known here, also where others have added so many."""
+
 INSTANCE = "instance"
 PACKS = "objects/pack/"
 REFS = "refs/"
@@ -160,12 +164,23 @@ class CachedBackend:
                 self._confirmed = True  # no other instance has a file of this content
                 found[key] = kept
         missing = [key for key in dict.fromkeys(keys) if key not in found]
-        if missing and self._cache:
+        if missing and self._cache and not self._shows_one_that_is_kept(missing):
             self._confirm()
         for key, data in zip(missing, self._inner.read_many([Range(key) for key in missing])):
             found[key] = bytes(data)
             self._keep_ref(key, found[key], self._tokens.get(key))
         return found
+
+    def _shows_one_that_is_kept(self, keys: list[str]) -> bool:
+        """Whether the listing of these ref files held another one that the cache has: as good a
+        proof as one of themselves would be, and there is one wherever somebody else went on."""
+        folders = {key.rpartition("/")[0] for key in keys}
+        for key, token in self._tokens.items():
+            if self._confirmed:
+                break
+            if token and key.rpartition("/")[0] in folders and self._cache:
+                self._confirmed = self._cache.get(_named(key, token)) is not None
+        return self._confirmed
 
     def _keep_ref(self, key: str, data: bytes, token: str | None) -> None:
         if token and self._cache:
@@ -280,17 +295,18 @@ class CachedBackend:
         return entry.size if entry else None
 
     def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Entry]:
-        found = self._inner.list(prefix, after, limit)
         if prefix.startswith(REFS):
-            return self._noting(found)
+            return self._noting(prefix, after, limit)
+        found = self._inner.list(prefix, after, limit)
         if (prefix, after, limit) == (PACKS, "", None):
             return self._remembering(found)
         return found
 
-    def _noting(self, found: Iterator[Entry]) -> Iterator[Entry]:
-        for entry in found:
-            self._tokens[entry.key] = entry.token
-            yield entry
+    def _noting(self, prefix: str, after: str, limit: int | None) -> Iterator[Entry]:
+        asked = limit and max(limit, VERSIONS)
+        entries = list(self._inner.list(prefix, after, asked))
+        self._tokens.update((entry.key, entry.token) for entry in entries)
+        yield from entries[:limit]
 
     def _remembering(self, found: Iterator[Entry]) -> Iterator[Entry]:
         entries = {}

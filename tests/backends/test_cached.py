@@ -142,6 +142,18 @@ def test_a_new_head_costs_three_and_then_one(client: MemoryClient, settings: Cac
         assert client.requests == requests
 
 
+def test_a_newer_head_costs_two(client: MemoryClient, settings: CacheSettings) -> None:
+    """The older version that the listing shows as well proves whose instance it is."""
+    instances.create(bucket_of(client))
+    first = RefStore(cached(client, settings)).advance(CATS, None, None, "Ann")
+    assert isinstance(first, Advanced)
+    second = RefStore(bucket_of(client)).advance(CATS, first.ref, None, "Bob")
+    assert isinstance(second, Advanced)
+    client.requests.clear()
+    assert RefStore(cached(client, settings)).head(CATS) == second.ref
+    assert client.requests == {"list": 1, "get": 1}
+
+
 # -- an instance that was replaced -----------------------------------------------------------
 
 
