@@ -102,14 +102,15 @@ class FastWire:
 class FastS3(FastWire):
     """The same for S3, which obstore lists as well.
 
-    `endpoint`: where address and keys are known (`plain.py`); None: the wire below finds them.
+    `plain`: address and keys are known (`plain.py`), and `address` is the bucket's, None for
+    Amazon's; else the wire below finds them.
     """
 
     def __init__(
-        self, exact: Wire, make_store: Callable[[], Any], plain: bool, endpoint: str | None
+        self, exact: Wire, make_store: Callable[[], Any], plain: bool, address: str | None
     ) -> None:
         super().__init__(exact, make_store)
-        self._plain, self._endpoint = plain, endpoint
+        self._plain, self._address = plain, address
         self._by_folder: bool | None = None
         """Whether the store sorts so; None: not known yet."""
 
@@ -146,7 +147,7 @@ class FastS3(FastWire):
         if len(stats) < ask.limit and not after:  # all of it, in whatever order
             return in_order(Page(stats))
         if self._by_folder is None:
-            self._by_folder = await asyncio.to_thread(sorts_by_folder, self._endpoint)
+            self._by_folder = await asyncio.to_thread(sorts_by_folder, self._address)
         return Page(stats, (), _AFTER + stats[-1].key if len(stats) == ask.limit else "")
 
     async def _folded(self, ask: Ask) -> Page | None:
@@ -160,18 +161,18 @@ class FastS3(FastWire):
         return None if stats is None else Page(stats, folders)
 
 
-def sorts_by_folder(endpoint: str | None) -> bool:
+def sorts_by_folder(url: str | None) -> bool:
     """Whether the server is SeaweedFS (`walking.py`), which obstore does not tell.
 
-    Asked without a signature; raises `OSError` where there is no answer.
+    Asked for a bucket without a signature; raises `OSError` where there is no answer.
     """
-    if endpoint is None or ".amazonaws.com" in endpoint:
+    if url is None or ".amazonaws.com" in url:
         return False
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     try:
-        with urlopen(Request(endpoint, method="HEAD"), timeout=10) as answer:
+        with urlopen(Request(url, method="HEAD"), timeout=10) as answer:
             headers = answer.headers
     except HTTPError as error:
         headers = error.headers

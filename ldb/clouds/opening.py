@@ -62,14 +62,17 @@ def open_client(url: str, options: Mapping[str, Any] | None = None) -> Client:
 
 def _make_client(scheme: str, bucket: str, where: str, options: Options) -> Client:
     make_wire = _wire_maker(scheme, bucket, options)
-    whole = partial(_whole_client, where, make_wire, options)
     plain = plain_s3(options) if scheme == "s3" and _is_fast(options) else None
     if plain is None:
-        return whole()
+        return _whole_client(where, make_wire, options)
+
+    def make(fast: bool) -> Client:
+        return _whole_client(where, partial(_s3, bucket, options, fast), options)
+
     from ldb.clouds.obstores import plain_store
     from ldb.clouds.quick import QuickClient
 
-    return QuickClient(where, partial(plain_store, bucket, plain, options), whole)
+    return QuickClient(where, partial(plain_store, bucket, plain, options), make)
 
 
 def _whole_client(where: str, make_wire: Callable[[], Wire], options: Options) -> Client:
@@ -115,7 +118,8 @@ def _s3(bucket: str, options: Options, fast: bool) -> Wire:
     plain = plain_s3(options)
     if plain is None:
         return FastS3(exact, partial(over_s3, bucket, exact, options), False, None)
-    return FastS3(exact, partial(plain_store, bucket, plain, options), True, plain.endpoint)
+    address = f"{plain.endpoint.rstrip('/')}/{bucket}" if plain.endpoint else None
+    return FastS3(exact, partial(plain_store, bucket, plain, options), True, address)
 
 
 def _google(bucket: str, options: Options, fast: bool) -> Wire:

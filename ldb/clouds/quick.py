@@ -28,14 +28,14 @@ PAGE = 1000
 
 
 class QuickClient:
-    """One S3 bucket; `make_whole` makes the client that can do everything."""
+    """One S3 bucket; `make` makes the client that can do everything, with obstore or without."""
 
     def __init__(
-        self, url: str, make_store: Callable[[], Any], make_whole: Callable[[], Client]
+        self, url: str, make_store: Callable[[], Any], make: Callable[[bool], Client]
     ) -> None:
-        self._url, self._make_store, self._make_whole = url, make_store, make_whole
+        self._url, self._make_store, self._make = url, make_store, make
         self._store: Any = None
-        self._made: Client | None = None
+        self._made: dict[bool, Client] = {}
         self._lock = Lock()
 
     @property
@@ -49,34 +49,24 @@ class QuickClient:
                 answer = self._obstore().get(wanted.key, options=asked(wanted))
                 return answered(answer, bytes(answer.bytes())).data
             except Exception:  # noqa: BLE001  (of many kinds; the other one tells what it is)
-                pass
+                return self._whole(fast=False).get(wanted)
         return self._whole().get(wanted)
 
     def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Stat]:
-        found = None if after or limit == 0 else self._short(prefix, limit)
-        return self._whole().list(prefix, after, limit) if found is None else iter(found)
-
-    def list_parallel(self, prefix: str = "", concurrency: int = 8) -> Iterator[Stat]:
-        return self._whole().list_parallel(prefix, concurrency)
-
-    def _short(self, prefix: str, limit: int | None) -> Sequence[Stat] | None:
-        """A listing that one request brings, in order; None: it takes more."""
-        if not is_plain_prefix(prefix) or not may_use():
-            return None
+        if after or limit == 0 or not is_plain_prefix(prefix) or not may_use():
+            return self._whole().list(prefix, after, limit)
         try:
             chunks = self._obstore().list(prefix or None, chunk_size=PAGE)
             stats = stats_of(next(iter(chunks), []))
         except Exception:  # noqa: BLE001  (as above)
-            return None
+            stats = None
         if stats is None:
-            return None
-        if len(stats) < PAGE:
-            return sorted(stats, key=lambda stat: stat.key)[:limit]
-        if limit is None or limit > PAGE:
-            return None
-        # Of stores that sort by folder, names come in order as long as there is no folder.
-        flat = not any("/" in stat.key[len(prefix) :] for stat in stats)
-        return stats[:limit] if flat else None
+            return self._whole(fast=False).list(prefix, after, limit)
+        found = _beginning(stats, prefix, limit)
+        return self._whole().list(prefix, after, limit) if found is None else iter(found)
+
+    def list_parallel(self, prefix: str = "", concurrency: int = 8) -> Iterator[Stat]:
+        return self._whole().list_parallel(prefix, concurrency)
 
     def _obstore(self) -> Any:
         with self._lock:
@@ -86,11 +76,12 @@ class QuickClient:
 
     # -- what the whole client does ----------------------------------------------------
 
-    def _whole(self) -> Client:
+    def _whole(self, fast: bool = True) -> Client:
+        """Without obstore where that has failed just now: it would be asked the same again."""
         with self._lock:
-            if self._made is None:
-                self._made = self._make_whole()
-            return self._made
+            if fast not in self._made:
+                self._made[fast] = self._make(fast)
+            return self._made[fast]
 
     def get_many(
         self, wanted: Sequence[Get], *, concurrency: int = 64
@@ -117,5 +108,16 @@ class QuickClient:
 
     def close(self) -> None:
         self._store = None
-        if self._made is not None:
-            self._made.close()
+        for client in self._made.values():
+            client.close()
+
+
+def _beginning(stats: list[Stat], prefix: str, limit: int | None) -> Sequence[Stat] | None:
+    """What was asked for, in order, out of the first page; None: it takes more."""
+    if len(stats) < PAGE:
+        return sorted(stats, key=lambda stat: stat.key)[:limit]
+    if limit is None or limit > PAGE:
+        return None
+    # Of stores that sort by folder, names come in order as long as there is no folder.
+    flat = not any("/" in stat.key[len(prefix) :] for stat in stats)
+    return stats[:limit] if flat else None
