@@ -61,19 +61,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _fill(bucket: Bucket, objects: int, keys: int) -> None:
     """Store what is read, and what is listed: a thousand keys a folder."""
-    from obstore.store import S3Store
-
-    store = S3Store(
-        bucket.name,
-        endpoint=bucket.address,
-        access_key_id=servers.KEY,
-        secret_access_key=servers.SECRET,
-        region="us-east-1",
-        virtual_hosted_style_request=False,
-        client_options={"allow_http": True},
-    )
+    store = bare_store(bucket)
     values = dict.fromkeys(keys_below(objects), bytes(SIZE))
-    values |= {f"list/{number // 1000:04}/{number:06}": b"" for number in range(keys)}
+    values |= {f"list/{number // 1000:04}/{number:06}": b"x" for number in range(keys)}
 
     async def put_all() -> None:
         left = iter(values.items())
@@ -85,6 +75,21 @@ def _fill(bucket: Bucket, objects: int, keys: int) -> None:
         await asyncio.gather(*(put() for _ in range(CONCURRENCY)))
 
     asyncio.run(put_all())
+
+
+def bare_store(bucket: Bucket) -> Any:
+    """obstore on the bucket, without LDB."""
+    from obstore.store import S3Store
+
+    return S3Store(
+        bucket.name,
+        endpoint=bucket.address,
+        access_key_id=servers.KEY,
+        secret_access_key=servers.SECRET,
+        region="us-east-1",
+        virtual_hosted_style_request=False,
+        client_options={"allow_http": True},
+    )
 
 
 def _compare(bucket: Bucket, operation: str, count: int, runs: int) -> bool:
@@ -112,7 +117,7 @@ def _compare(bucket: Bucket, operation: str, count: int, runs: int) -> bool:
 
 def _ratio(ours: list[Cost], peer: list[Cost], name: str) -> float:
     """Median of the ratios of runs that were beside each other."""
-    return statistics.median(getattr(a, name) / getattr(b, name) for a, b in zip(ours, peer))
+    return float(statistics.median(getattr(a, name) / getattr(b, name) for a, b in zip(ours, peer)))
 
 
 def _run(bucket: Bucket, tool: str, operation: str, count: int) -> Cost:
