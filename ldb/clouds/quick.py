@@ -1,6 +1,6 @@
 """A client for commands that ask an S3 bucket for next to nothing, as a cached query does.
 
-One object, or one page of a listing, is asked for by obstore in the caller's thread. That loads
+A few objects, or one page of a listing, are asked for by obstore in plain threads. That loads
 neither asyncio nor s3fs, which take longer than such a query. Whatever is more than that, and all
 that obstore fails at, goes to the whole client, which is made for it then.
 docs/design/010-clouds.md
@@ -25,6 +25,9 @@ from ldb.errors import LdbError
 
 PAGE = 1000
 """Keys of a listing that a store gives at once; obstore cannot ask for fewer."""
+
+FEW = 16
+"""Objects for which threads do: loading asyncio takes longer than these."""
 
 
 class QuickClient:
@@ -86,7 +89,20 @@ class QuickClient:
     def get_many(
         self, wanted: Sequence[Get], *, concurrency: int = 64
     ) -> Iterator[tuple[int, bytes | LdbError]]:
-        return self._whole().get_many(wanted, concurrency=concurrency)
+        if not 0 < len(wanted) <= min(FEW, concurrency) or not may_use():
+            return self._whole().get_many(wanted, concurrency=concurrency)
+        return self._few(wanted)
+
+    def _few(self, wanted: Sequence[Get]) -> Iterator[tuple[int, bytes | LdbError]]:
+        from concurrent.futures import ThreadPoolExecutor, as_completed
+
+        with ThreadPoolExecutor(len(wanted)) as threads:
+            running = {threads.submit(self.get, each): at for at, each in enumerate(wanted)}
+            for done in as_completed(running):
+                error = done.exception()
+                if error is not None and not isinstance(error, LdbError):
+                    raise error
+                yield running[done], error or done.result()
 
     def stream(self, wanted: Get, piece: int = 8 << 20) -> Iterator[bytes]:
         return self._whole().stream(wanted, piece)

@@ -128,7 +128,7 @@ QUERIES = f"{MAPS} jmespath orjson"
         ("list ds:root --limit 1", 140, QUERIES),
         ("list -s ds:root --query number", 140, QUERIES),
         ("eval ds:root --query number --limit 1", 136, QUERIES),
-        ("instantiate --help", 150, QUERIES),
+        ("instantiate --help", 165, QUERIES),
     ],
 )
 def test_modules_of_a_command(
