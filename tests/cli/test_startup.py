@@ -119,9 +119,9 @@ QUERIES = f"{MAPS} jmespath orjson"
         ("stage ds:other", 69, MAPS),
         ("commit --help", 68, MAPS),
         ("diff", 84, f"{MAPS} jmespath"),
-        ("index -m strict ../files", 92, MAPS),
+        ("index -m strict ../files", 101, MAPS),
         # Help of one command opens that command, with what it imports.
-        ("index --help", 90, MAPS),
+        ("index --help", 99, MAPS),
         # Whatever selects loads both ways of evaluating, on columns and row by row.
         ("list --help", 140, QUERIES),
         ("list -s ds:root", 140, QUERIES),
