@@ -67,7 +67,12 @@ def test_web_urls_are_read_as_browsers_show_them() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://ann:hunter2@host/a", "https://hunter2@host", "s3://k:hunter2@b/a", "http://h/a?s=hunter2"],
+    [
+        "http://ann:hunter2@host/a",
+        "https://hunter2@host",
+        "s3://k:hunter2@b/a",
+        "http://h/a?s=hunter2",
+    ],
 )
 def test_urls_that_would_put_a_secret_into_the_index_are_refused(url: str) -> None:
     with pytest.raises(BadInput) as caught:

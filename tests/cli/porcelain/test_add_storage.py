@@ -27,7 +27,8 @@ def test_add(ldb: Ldb) -> None:
     done = ldb("add-storage", "data")
     assert (done.code, done.out) == (0, "")
     url = f"file://{os.getcwd()}/data"
-    assert listed(ldb) == [{"url": url, "read_add": False}]
+    plain = {"url": url, "read_add": False, "options": {}, "trust_etag": False}
+    assert listed(ldb) == [plain]
     assert ldb("add-storage", url + "/").code == 0
     assert ldb("add-storage", "more/../data").code == 0
     assert len(listed(ldb)) == 1
