@@ -16,6 +16,8 @@ from ldb.clouds.options import Options
 from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, Unsure, from_status, nanoseconds
 
 MIB = 1 << 20
+ONE_REQUEST = 64 * MIB
+"""Bytes that the library sends in one request."""
 DELETES_AT_ONCE = 16
 _TAKEN = ("BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet")
 _NO_BUCKET = ("ContainerNotFound", "ResourceNotFound", "ContainerBeingDeleted")
@@ -136,8 +138,10 @@ class AzureWire:
         return True
 
     async def put(self, key: str, data: bytes | memoryview) -> Stat:
-        # Blocks are sent again one by one; overwriting twice with the same does no harm.
-        more = {**self._once, "retry_total": 3, "max_concurrency": 4}
+        # What goes out in blocks has them sent again one by one, with pauses of 15 s and more;
+        # overwriting twice with the same does no harm.
+        retries = 3 if len(data) > ONE_REQUEST else 0
+        more = {**self._once, "retry_total": retries, "max_concurrency": 4}
         blob = self._container.get_blob_client(key)
         answer = await blob.upload_blob(bytes(data), overwrite=True, **more)
         modified = answer.get("last_modified")
