@@ -157,7 +157,8 @@ def test_merge_is_that_of_dictionaries(base: Content, mine: Content, theirs: Con
     if clashes:
         with pytest.raises(Conflict) as caught:
             commit_dataset(instance, CATS, made, "", "")
-        assert all(key(number).hex() in str(caught.value) for number in list(clashes)[:1])
+        named = [number for number in clashes if key(number).hex() in str(caught.value)]
+        assert len(named) == min(5, len(clashes))
         assert f"{len(clashes)} data object" in str(caught.value)
         assert head(instance, CATS) == before, "nothing is saved"
         return
