@@ -432,3 +432,17 @@ def _race(clients: list[Client], key: str) -> list[Put]:
     for thread in threads:
         thread.join()
     return [outcomes[at] for at in range(len(clients))]  # type: ignore[misc]
+
+
+class ObstoreReads:
+    """For stores of which obstore reads the objects: that it does. Beside `ClientContract`."""
+
+    library = "obstore"
+
+    def test_obstore_is_what_reads(self, store: Bucket) -> None:
+        store.raw.put("a/key", b"value")
+        with store.proxied() as other:
+            client = other.client(library=self.library)
+            assert client.get(Get("a/key", 1)) == b"alue"
+            assert other.proxy is not None
+            assert [seen.agent.partition("/")[0] for seen in other.proxy.log] == ["object_store"]
