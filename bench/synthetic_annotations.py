@@ -31,11 +31,12 @@ from bench.drawing import Drawn, draw
 from bench.generate import PER_FOLDER, DataSet, parse_size, show_size
 from bench.queries import QUERIES, Query
 from ldb.backends.opening import open_backend
-from ldb.catalog import KIND_ANNOTATION, KIND_DATA, PATHS, objects_schema, path_key, record_payload
+from ldb.catalog import PATHS, objects_schema, path_key, record_payload
 from ldb.history import Commit, MapRoot, Operation, now, publish
 from ldb.instance import Instance, create, open_instance
 from ldb.maps import Root, Rows, build
 from ldb.objects.codec import annotation_payload
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
 from ldb.objects.model import BlobType
 from ldb.refs.name import INDEX
 

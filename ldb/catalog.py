@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,11 @@ from ldb.ids import MIN_PREFIX, NO_OID, ObjectId, Oid, is_hex
 from ldb.instance import Instance
 from ldb.maps import Rows, Schema, lookup, scan
 from ldb.objects.codec import decode_as, encode_sorted
+from ldb.objects.indexrows import RecordRow
 from ldb.objects.model import BlobType
 from ldb.refs.name import INDEX
 
 PATHS = Schema("paths", 0, (("content", 32), ("size", 8), ("mtime", 8), ("stamp", 16), ("kind", 1)))
-KIND_DATA = 1
-KIND_ANNOTATION = 2
 
 
 def objects_schema(instance: Instance) -> Schema:
@@ -68,33 +67,6 @@ class Record:
     """Milliseconds since 1970, UTC."""
     last_indexed: int = 0
     """When an index run last found something new about it."""
-
-
-class _SeenAnywhere(TypedDict):
-    gid: int
-    mode: int
-    mtime: int
-    path: str
-    uid: int
-
-
-class SeenRow(_SeenAnywhere, total=False):
-    """A `SeenPath` as it is stored."""
-
-    token: str
-    version: str
-
-
-class RecordRow(TypedDict):
-    """A `Record` as it is stored."""
-
-    annotations: list[bytes]
-    first_indexed: int
-    last_indexed: int
-    paths: list[SeenRow]
-    size: int
-    tags: list[str]
-    type: str
 
 
 def encode_record(record: Record) -> bytes:

@@ -21,12 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from ldb.backends.local import LocalBackend
-from ldb.catalog import KIND_ANNOTATION, KIND_DATA, PATHS, Catalog, objects_schema
+from ldb.catalog import PATHS, Catalog, objects_schema
 from ldb.indexing.merge import Gathered
 from ldb.indexing.publish import roots_of
 from ldb.indexing.read import BatchResult
 from ldb.instance import create
 from ldb.maps import edit
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
 
 PAIRS = 512
 """Pairs of a batch: 1,024 jobs."""

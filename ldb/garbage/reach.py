@@ -7,7 +7,7 @@ checks: annotations, object records with the annotations of their history, trans
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypedDict
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ldb.ids import OID_BYTES, Oid
 from ldb.maps.copy import children_of
 from ldb.maps.decode import Parts, unpack
 from ldb.objects.codec import decode_as
+from ldb.objects.indexrows import KIND_ANNOTATION, RecordRow
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.oidtable import Oids, as_oids
 
@@ -29,9 +30,6 @@ _FIELDS = {
 }
 """What the fields of each schema's rows name."""
 
-_KIND_ANNOTATION = 2
-"""The last field of a row of `paths` that names an annotation, not a data object."""
-
 
 class Source(Protocol):
     """Where blobs are read from."""
@@ -40,33 +38,6 @@ class Source(Protocol):
     def scan(
         self, oids: Oids, kind: BlobType
     ) -> Iterator[tuple[NDArray[np.int64], list[bytes]]]: ...
-
-
-class _SeenAnywhere(TypedDict):
-    gid: int
-    mode: int
-    mtime: int
-    path: str
-    uid: int
-
-
-class StoredPath(_SeenAnywhere, total=False):
-    """A path in an object record."""
-
-    token: str
-    version: str
-
-
-class StoredRecord(TypedDict):
-    """An object record as it is stored; in half the time of `decode_record`."""
-
-    annotations: list[bytes]
-    first_indexed: int
-    last_indexed: int
-    paths: list[StoredPath]
-    size: int
-    tags: list[str]
-    type: str
 
 
 def reach_maps(
@@ -107,7 +78,7 @@ def record_histories(source: Source, records: Oids) -> Oids:
     for positions, payloads in source.scan(records, BlobType.RECORD):
         for position, payload in zip(positions.tolist(), payloads):
             try:
-                found = decode_as(payload, StoredRecord)["annotations"]
+                found = decode_as(payload, RecordRow)["annotations"]
             except BadInput as error:
                 raise Corrupt(records[position].tobytes().hex(), error.why) from None
             named += [oid for oid in found if len(oid) == OID_BYTES]
@@ -143,7 +114,7 @@ def _fields(oid: Oid, node: Parts) -> Iterator[tuple[BlobType, Oids]]:
                 yield kind, as_oids(raw)
         elif schema == "paths":
             kinds: NDArray[np.uint8] = np.frombuffer(fields[-1], np.uint8)
-            yield BlobType.ANNOTATION, as_oids(fields[0])[kinds == _KIND_ANNOTATION]
+            yield BlobType.ANNOTATION, as_oids(fields[0])[kinds == KIND_ANNOTATION]
         else:
             raise Corrupt(oid, f"map node of unknown schema {schema!r}")
     except (ValueError, IndexError):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import KIND_ANNOTATION, KIND_DATA, SeenPath, record_payload, seen_value
+from ldb.catalog import SeenPath, record_payload, seen_value
 from ldb.errors import BadInput, LdbError, StoreFailed
 from ldb.ids import NO_OID, Oid
 from ldb.indexing.cloudjobs import CloudBatch, CloudJobs
@@ -24,6 +24,7 @@ from ldb.indexing.read import BatchResult, Problem
 from ldb.indexing.records import file_type
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.cloudlisting import Fact
 from ldb.storage.reading import HASHES, settled_mtime

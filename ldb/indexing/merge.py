@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldb.catalog import (
-    KIND_DATA,
     PATHS,
     Catalog,
     Found,
@@ -30,6 +29,7 @@ from ldb.indexing.read import BatchResult, Problem
 from ldb.indexing.sightings import Sighting, Sightings, SortedSightings
 from ldb.maps import Changes, Rows
 from ldb.objects.batch import BatchWriter
+from ldb.objects.indexrows import KIND_DATA
 from ldb.objects.model import BlobType
 
 CHUNK = 65536

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA
+from ldb.catalog import FOLDER_END
 from ldb.errors import BadInput
 from ldb.ids import NO_OID
 from ldb.indexing.jobs import FolderJobs, Kind
 from ldb.indexing.records import Attributes, Records, attributes_of
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload, annotation_payloads
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.location import LOCAL
 from ldb.storage.reading import (

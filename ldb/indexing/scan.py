@@ -10,12 +10,13 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ldb.catalog import FOLDER_END, KIND_DATA, Catalog
+from ldb.catalog import FOLDER_END, Catalog
 from ldb.formats.pairs import Pairing, is_annotation, pair
 from ldb.indexing.jobs import FolderJobs, Job, Kind, folder_jobs
 from ldb.indexing.seen import Cursor, Seen
 from ldb.indexing.targets import Target, only
 from ldb.indexing.walkers import LARGE, Listed, walk_large
+from ldb.objects.indexrows import KIND_DATA
 from ldb.storage.listing import Folder, Report, read_folder, walk
 from ldb.storage.location import LOCAL
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ldb.catalog import FOLDER_END, KIND_ANNOTATION, KIND_DATA, PATHS, Catalog, key_path, path_key
+from ldb.catalog import FOLDER_END, PATHS, Catalog, key_path, path_key
 from ldb.maps import Rows, lookup
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
 from ldb.storage.globs import fits, fixed_folder, parts_of
 from ldb.storage.location import is_glob
 

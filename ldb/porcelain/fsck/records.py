@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import KIND_DATA, Catalog
+from ldb.catalog import Catalog
 from ldb.errors import BadInput, LdbError
-from ldb.garbage.reach import StoredRecord
 from ldb.ids import OID_BYTES
 from ldb.objects.codec import decode_as
+from ldb.objects.indexrows import KIND_DATA, RecordRow
 from ldb.objects.model import BlobType
 from ldb.objects.oidtable import Oids, as_oids
 from ldb.objects.store import ObjectStore
@@ -45,7 +45,7 @@ def _annotations(store: ObjectStore, oids: Oids, findings: Findings) -> Oids:
     for positions, payloads in store.scan(oids, BlobType.RECORD):
         for position, payload in zip(positions.tolist(), payloads):
             try:
-                notes = decode_as(payload, StoredRecord)["annotations"]
+                notes = decode_as(payload, RecordRow)["annotations"]
                 if any(len(note) != OID_BYTES for note in notes):
                     raise BadInput("record", "an annotation's oid of a wrong length")
                 named += notes

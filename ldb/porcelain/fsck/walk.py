@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import KIND_ANNOTATION, KIND_DATA, PATHS, key_path, objects_schema
+from ldb.catalog import PATHS, key_path, objects_schema
 from ldb.dataset import dataset_schema
 from ldb.errors import LdbError
 from ldb.history import MapRoot
@@ -22,6 +22,7 @@ from ldb.instance import Instance
 from ldb.maps import Rows, Schema
 from ldb.maps.boundary import Cutter
 from ldb.maps.node import Entry, Node, Reader
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
 from ldb.objects.model import TYPE_OF_CODE, BlobType
 from ldb.objects.oidtable import Oids
 from ldb.objects.store import ObjectStore
