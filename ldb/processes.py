@@ -15,7 +15,7 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -81,6 +81,46 @@ class Team:
             pipe.close()
         for child in self._children:
             child.join()
+
+
+def hand_out(
+    work: Callable[..., None],
+    arguments: Sequence[tuple[Any, ...]],
+    parts: Iterator[Any],
+    doing: str,
+) -> Iterator[Any]:
+    """What children make of `parts`, in the order in which it is done; one child for each of
+    `arguments`.
+
+    A child is sent a part, sends any number of results and then None, and gets the next one; it
+    has one at most, so that neither side waits to send. Parts are not None.
+    """
+    team = Team(work, arguments)
+    ended = False
+    try:
+        yield from _handed_out(team, parts, doing)
+        ended = True
+    finally:
+        team.end(stop=not ended)
+
+
+def _handed_out(team: Team, parts: Iterator[Any], doing: str) -> Iterator[Any]:
+    idle, busy = list(team.pipes), list[Connection]()
+    part = next(parts, None)
+    while part is not None or busy:
+        while part is not None and idle:
+            pipe = idle.pop()
+            send(pipe, part, doing)
+            busy.append(pipe)
+            part = next(parts, None)
+        for ready in wait(busy):
+            assert isinstance(ready, Connection)
+            result = receive(ready, doing)
+            if result is None:
+                busy.remove(ready)
+                idle.append(ready)
+            else:
+                yield result
 
 
 def default_processes() -> int:

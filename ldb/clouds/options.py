@@ -21,8 +21,8 @@ S3, GS, AZ, HTTP = ("s3",), ("gs",), ("az",), ("http", "https")
 EVERY = (*S3, *GS, *AZ, *HTTP)
 
 
-def _option(what: str, schemes: tuple[str, ...], secret: bool = False) -> Any:
-    about = {"what": what, "schemes": schemes, "secret": secret}
+def _option(schemes: tuple[str, ...], secret: bool = False) -> Any:
+    about = {"schemes": schemes, "secret": secret}
     return field(default=None, repr=not secret, metadata=about)
 
 
@@ -30,24 +30,42 @@ def _option(what: str, schemes: tuple[str, ...], secret: bool = False) -> Any:
 class Options:
     """Options of one client; None where nothing is said."""
 
-    library: str | None = _option("fsspec or obstore; default: obstore if installed", EVERY)
-    endpoint_url: str | None = _option("server of a store that is not its maker's own", S3 + GS)
-    allow_http: bool | None = _option("whether the server may be reached without TLS", EVERY)
-    anon: bool | None = _option("read public data without credentials", S3 + GS + AZ)
-    requester_pays: bool | None = _option("accept that requests are billed to you", S3 + GS)
-    timeout: float | None = _option("seconds without an answer before trying again (20)", EVERY)
-    retries: int | None = _option("tries after the first one (7)", EVERY)
-    patience: float | None = _option("seconds for all tries of a request (60)", EVERY)
-    region: str | None = _option("region of the bucket", S3)
-    profile: str | None = _option("profile of the AWS configuration", S3)
-    key: str | None = _option("access key id", S3, secret=True)
-    secret: str | None = _option("secret access key", S3, secret=True)
-    token: str | None = _option("session token; for gs a credentials file", S3 + GS, secret=True)
-    project: str | None = _option("Google Cloud project", GS)
-    account_name: str | None = _option("storage account", AZ)
-    account_key: str | None = _option("key of the account", AZ, secret=True)
-    sas_token: str | None = _option("shared access signature", AZ, secret=True)
-    connection_string: str | None = _option("all about an account in one", AZ, secret=True)
+    library: str | None = _option(EVERY)
+    """`fsspec` or `obstore`; default: obstore if installed."""
+    endpoint_url: str | None = _option(S3 + GS)
+    """Server of a store that is not its maker's own."""
+    allow_http: bool | None = _option(EVERY)
+    """Whether the server may be reached without TLS."""
+    anon: bool | None = _option(S3 + GS + AZ)
+    """Read public data without credentials."""
+    requester_pays: bool | None = _option(S3 + GS)
+    """Accept that requests are billed to you."""
+    timeout: float | None = _option(EVERY)
+    """Seconds without an answer before trying again (20)."""
+    retries: int | None = _option(EVERY)
+    """Tries after the first one (7)."""
+    patience: float | None = _option(EVERY)
+    """Seconds for all tries of a request (60)."""
+    region: str | None = _option(S3)
+    """Region of the bucket."""
+    profile: str | None = _option(S3)
+    """Profile of the AWS configuration."""
+    key: str | None = _option(S3, secret=True)
+    """Access key id."""
+    secret: str | None = _option(S3, secret=True)
+    """Secret access key."""
+    token: str | None = _option(S3 + GS, secret=True)
+    """Session token; for gs a credentials file."""
+    project: str | None = _option(GS)
+    """Google Cloud project."""
+    account_name: str | None = _option(AZ)
+    """Storage account."""
+    account_key: str | None = _option(AZ, secret=True)
+    """Key of the account."""
+    sas_token: str | None = _option(AZ, secret=True)
+    """Shared access signature."""
+    connection_string: str | None = _option(AZ, secret=True)
+    """All about an account in one."""
 
 
 _FIELDS = {each.name: each for each in dataclasses.fields(Options)}
@@ -75,11 +93,6 @@ def read_options(given: Mapping[str, Any], scheme: str, where: str = "") -> Opti
     if values.get("library") not in (None, "fsspec", "obstore"):
         raise BadInput(f"library of {where}", "is neither fsspec nor obstore")
     return Options(**values)
-
-
-def describe() -> Mapping[str, str]:
-    """What each option means, for help and pages."""
-    return {name: str(each.metadata["what"]) for name, each in _FIELDS.items()}
 
 
 def configure(table: Mapping[str, Mapping[str, Any]]) -> None:

@@ -20,7 +20,7 @@ from ldb.errors import BadInput, LdbError, StoreFailed
 from ldb.ids import NO_OID, Oid
 from ldb.indexing.cloudjobs import CloudBatch, CloudJobs
 from ldb.indexing.jobs import Kind
-from ldb.indexing.read import BatchResult, Problem
+from ldb.indexing.read import BatchResult, Problem, as_column
 from ldb.indexing.records import file_type
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload
@@ -284,17 +284,17 @@ class _Work:
         )
         return BatchResult(
             keys=np.array(self.keys, np.bytes_)[at[order]],
-            contents=_column(contents + blank, 32)[order],
+            contents=as_column(contents + blank, 32)[order],
             sizes=_numbers([row.fact.size for row in rows], len(at))[order],
             mtimes=_numbers(mtimes, len(at))[order],
             kinds=_kinds(len(notes), len(data), len(at))[order],
             ids=np.frombuffer(b"".join(ids), f"S{width}")[by_path],
-            records=_column(records + [NO_OID] * len(known), 32)[by_path],
-            annotations=_column(linked, 32)[by_path],
+            records=as_column(records + [NO_OID] * len(known), 32)[by_path],
+            annotations=as_column(linked, 32)[by_path],
             rows=np.append(where[len(notes) : len(rows)], np.full(len(known), -1))[by_path],
             attributes=attributes[by_path],
             problems=self.problems,
-            stamps=_column(
+            stamps=as_column(
                 [stamp_of(row.fact.token) for row in rows] + [bytes(16)] * len(self.gone), 16
             )[order],
             pins=(pins[0][by_path], pins[1][by_path]),
@@ -323,10 +323,6 @@ class _Work:
 def _mtime(fact: Fact, now: int) -> int:
     """The time to keep: without a token it is all that tells of a change."""
     return fact.mtime if fact.token else settled_mtime(fact.mtime, now)
-
-
-def _column(values: Sequence[bytes], width: int) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(values), np.uint8).reshape(-1, width)
 
 
 def _numbers(values: Sequence[int], count: int) -> NDArray[np.uint64]:

@@ -285,8 +285,8 @@ class _Batch:
         order = np.argsort(at)
         read = slice(len(notes.at)), slice(len(notes.at), len(notes.at) + len(data.at))
         contents, kinds = np.zeros((len(at), 32), np.uint8), np.zeros(len(at), np.uint8)
-        contents[read[0]] = _column([oids[place] for place in self._places], 32)
-        contents[read[1], :width] = _column(self._digests, width)
+        contents[read[0]] = as_column([oids[place] for place in self._places], 32)
+        contents[read[1], :width] = as_column(self._digests, width)
         kinds[read[0]], kinds[read[1]] = KIND_ANNOTATION, KIND_DATA
         sizes, mtimes = np.zeros(len(at), np.uint64), np.zeros(len(at), np.uint64)
         for part, found in zip(read, (notes, data)):
@@ -307,8 +307,8 @@ class _Batch:
             mtimes=mtimes[order],
             kinds=kinds[order],
             ids=np.frombuffer(b"".join(ids), dtype=f"S{width}")[by_path],
-            records=_column(records + [NO_OID] * len(known), 32)[by_path],
-            annotations=_column(linked, 32)[by_path],
+            records=as_column(records + [NO_OID] * len(known), 32)[by_path],
+            annotations=as_column(linked, 32)[by_path],
             rows=np.append(rows[read[1]], np.full(len(known), -1))[by_path],
             attributes=_attributes(files, len(known))[by_path],
             problems=self._problems,
@@ -337,5 +337,6 @@ def _attributes(files: Attributes, more: int) -> NDArray[np.int64]:
     return columns
 
 
-def _column(values: Sequence[bytes], width: int) -> NDArray[np.uint8]:
+def as_column(values: Sequence[bytes], width: int) -> NDArray[np.uint8]:
+    """Values of `width` bytes each as an (n, width) array."""
     return np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, width)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator, Iterator
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 
 from ldb.instantiate.items import Items
 from ldb.instantiate.listing import Before
 from ldb.instantiate.write import BatchResult, WriteOptions, Writer
-from ldb.processes import Team, receive, send
+from ldb.processes import hand_out
 
 LARGEST = 2048
 """Most places handed out at once: the annotations of so many share most of their blocks."""
@@ -33,13 +33,8 @@ def write_parts(
         with Writer(items, options, before) as writer:
             yield from writer.write(0, count)
         return
-    team = Team(_work, [(items, options, before)] * processes)
-    ended = False
-    try:
-        yield from _run(team, parts(count, processes))
-        ended = True
-    finally:
-        team.end(stop=not ended)
+    arguments = [(items, options, before)] * processes
+    yield from hand_out(_work, arguments, parts(count, processes), "instantiate")
 
 
 def parts(count: int, processes: int) -> Iterator[Part]:
@@ -50,26 +45,6 @@ def parts(count: int, processes: int) -> Iterator[Part]:
         stop = min(count, start + max(SMALLEST, min(LARGEST, fair)))
         yield start, stop
         start = stop
-
-
-def _run(team: Team, parts: Iterator[Part]) -> Iterator[BatchResult]:
-    idle, busy = list(team.pipes), list[Connection]()
-    part = next(parts, None)
-    while part is not None or busy:
-        while part is not None and idle:
-            pipe = idle.pop()
-            send(pipe, part, "instantiate")
-            busy.append(pipe)
-            part = next(parts, None)
-        for ready in wait(busy):
-            assert isinstance(ready, Connection)
-            result = receive(ready, "instantiate")
-            if result is None:
-                busy.remove(ready)
-                idle.append(ready)
-            else:
-                assert isinstance(result, BatchResult)
-                yield result
 
 
 def _work(pipe: Connection, items: Items, options: WriteOptions, before: Before) -> None:

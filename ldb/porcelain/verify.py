@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from multiprocessing.connection import Connection, wait
+from itertools import chain, islice
+from multiprocessing.connection import Connection
 
 from ldb.catalog import key_bytes
 from ldb.porcelain.clouds import reach
 from ldb.porcelain.place import Place as Here
 from ldb.porcelain.sources import Selection, select
-from ldb.processes import Team, default_processes, receive, send
+from ldb.processes import default_processes, hand_out
 from ldb.progress import SILENT, Progress
 from ldb.query.scanning import scan_records
 from ldb.query.selection import FilterSpec
@@ -145,13 +145,8 @@ def _local(places: Iterator[Place], algorithm: str, options: VerifyOptions) -> I
             yield _check(first, algorithm, options)
             first = next(batches, [])
         return
-    team = Team(_work, [(algorithm, options)] * processes)
-    ended = False
-    try:
-        yield from _run(team, first, batches)
-        ended = True
-    finally:
-        team.end(stop=not ended)
+    arguments = [(algorithm, options)] * processes
+    yield from hand_out(_work, arguments, chain([first], batches), "verify")
 
 
 def _batches(places: Iterator[Place]) -> Iterator[list[Place]]:
@@ -166,29 +161,11 @@ def _batches(places: Iterator[Place]) -> Iterator[list[Place]]:
         yield batch
 
 
-def _run(team: Team, first: list[Place], rest: Iterator[list[Place]]) -> Iterator[Found]:
-    """Each worker has one batch at most, so that neither side waits to send."""
-    idle, busy = list(team.pipes), list[Connection]()
-    batch: list[Place] | None = first
-    while batch or busy:
-        while batch and idle:
-            pipe = idle.pop()
-            send(pipe, batch, "verify")
-            busy.append(pipe)
-            batch = next(rest, None)
-        for ready in wait(busy):
-            assert isinstance(ready, Connection)
-            found = receive(ready, "verify")
-            assert isinstance(found, Found)
-            busy.remove(ready)
-            idle.append(ready)
-            yield found
-
-
 def _work(pipe: Connection, algorithm: str, options: VerifyOptions) -> None:
     """A worker's life: batches until the parent closes the pipe or is gone."""
     while True:
         pipe.send(_check(pipe.recv(), algorithm, options))
+        pipe.send(None)
 
 
 def _check(batch: Sequence[Place], algorithm: str, options: VerifyOptions) -> Found:
