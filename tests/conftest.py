@@ -31,6 +31,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
+@pytest.fixture(autouse=True)
+def forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children may be forked, until the test itself opens a bucket: as in a new process."""
+    from ldb import processes  # as below
+
+    monkeypatch.setattr(processes, "_may_fork", True)
+
+
 @pytest.fixture
 def instance(tmp_path: Path) -> Instance:
     """A new, empty instance in a local folder."""

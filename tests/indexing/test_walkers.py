@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldb import processes
 from ldb.catalog import PATHS
 from ldb.errors import StoreFailed
 from ldb.indexing import walkers
@@ -161,7 +160,6 @@ def test_a_killed_child_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         return walk(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(walkers, "walk", deadly)
-    monkeypatch.setattr(processes, "_may_fork", True)  # only a forked child has what is set here
     with pytest.raises(StoreFailed, match="worker process died"):
         listed(tmp_path, 2)
 
