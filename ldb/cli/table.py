@@ -48,6 +48,7 @@ TABLE = (
     Row("add", DATASETS, "Add data objects to the draft."),
     Row("del", DATASETS, "Take data objects out of the draft."),
     Row("commit", DATASETS, "Save the draft as a new version."),
+    Row("tag", DATASETS, "Change the tags of data objects."),
     Row("ds", DATASETS, "List, delete and rename datasets."),
     Row("status", LOOK, "Show the draft, or a dataset, at a glance."),
     Row("diff", LOOK, "Show what differs between two versions."),

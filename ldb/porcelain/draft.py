@@ -6,8 +6,9 @@ the instance but what is indexed on the way: new files, annotations edited in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -125,6 +126,7 @@ def operation_for(
     chosen: Selection,
     filters: Sequence[FilterSpec],
     seed: int | None,
+    counts: Mapping[str, int] = MappingProxyType({}),
 ) -> Operation:
     """The record of one selection, for `why` and for running it again."""
     given: list[tuple[str, object]] = [
@@ -133,7 +135,7 @@ def operation_for(
     ]
     if seed is not None:
         given.append(("seed", seed))
-    return Operation(tuple(command), chosen.used, tuple(given), time=now())
+    return Operation(tuple(command), chosen.used, tuple(given), dict(counts), now())
 
 
 def apply(

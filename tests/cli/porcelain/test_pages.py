@@ -18,7 +18,7 @@ import pytest
 from docs.generate import FOLDER
 from tests.cli.porcelain.conftest import Pets
 
-FROM_PETS = ("stage", "add", "list", "eval", "stats", "query")
+FROM_PETS = ("stage", "add", "list", "eval", "stats", "query", "tag")
 FROM_CATS = ("del", "commit", "status", "diff", "log", "why")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
