@@ -28,6 +28,7 @@ KNOWN = MappingProxyType(
     {
         "core.author": "who commits, for example `Ann <ann@example.org>`",
         "core.auto_index": "whether `add PATH` indexes files that the index does not know",
+        "core.auto_pull": "whether `commit` gives the draft the newest annotations first",
         "core.cache_dir": "folder in which data objects from object stores are kept",
         "core.cache_local": "whether data objects from local files are kept there too",
         "core.cache_size": "how large that folder may grow, for example `20GB`",

@@ -31,7 +31,7 @@ def explanation(total: int, traces: Sequence[FilterTrace]) -> Iterator[str]:
 
 
 def _things(trace: FilterTrace) -> str:
-    return "annotations" if trace.kind in ("query", "jquery") else "records"
+    return "annotations" if trace.kind in ("query", "jquery", "vquery") else "records"
 
 
 def _step(step: Step) -> str:

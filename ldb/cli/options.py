@@ -75,6 +75,10 @@ _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
         "type": expression, "metavar": "E",
         "help": "JMESPath over the object's attributes: fs.size, type, tags, …",
     }),
+    ("--vquery", {
+        "type": expression, "metavar": "E",
+        "help": "JMESPath over {v1: …, v2: …}, all annotations the object ever had.",
+    }),
     ("--path", {
         "type": _regex, "metavar": "REGEX",
         "help": "Some path of the object matches (regular expression, searched).",
@@ -112,6 +116,15 @@ def filter_options(function: F) -> F:
         "--seed", type=int, metavar="S", help="Same seed, same sample and shuffle."
     )(function)
     return _filters(function, [name for name, _ in _FILTERS])
+
+
+def label_version_option(function: F) -> F:
+    """`--label-version`, in its place among the filters: for commands that choose annotations."""
+    option = click.option(
+        "--label-version", cls=FilterOption, multiple=True, type=click.IntRange(min=1),
+        metavar="N", help="The annotation vN of each; who has no vN is left out.",
+    )  # fmt: skip
+    return option(function)
 
 
 def query_options(function: F) -> F:

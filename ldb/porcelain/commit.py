@@ -34,14 +34,25 @@ class Committed:
     head: Version | None = None
 
 
-def commit(place: Place, message: str = "", name: str = "", restore: bool = False) -> Committed:
+def commit(
+    place: Place,
+    message: str = "",
+    name: str = "",
+    restore: bool = False,
+    auto_pull: bool = False,
+) -> Committed:
     """Commit the draft, to the dataset `name` if one is given. Raises `Conflict`.
 
-    `restore` makes an unchanged draft of an older version the newest again.
+    `restore` makes an unchanged draft of an older version the newest again. `auto_pull` gives
+    the draft the newest annotations first.
     """
     with place.changing() as place:
         workspace = place.need_workspace()
         ref = _target(workspace, name)
+        if auto_pull and not restore:
+            from ldb.porcelain.pull import pull_now  # queries: commits do without
+
+            workspace = pull_now(place).workspace
         before = head(place.instance, ref)
         if restore:
             return _restore(place, workspace, ref, before, message)

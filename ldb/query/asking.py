@@ -7,6 +7,7 @@ could not decide is read and evaluated by the closures, which are the definition
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -15,23 +16,29 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Catalog, Record, key_bytes, record_view
 from ldb.columns.model import Column, Mask
+from ldb.errors import Corrupt
 from ldb.objects.columnfiles import ColumnFiles
 from ldb.places.model import NO_BLOB, Places
 from ldb.progress import Progress
 from ldb.query.blobwise import Rows, test_blobs
 from ldb.query.columnar.outcome import Status, Step, Tested
 from ldb.query.filters import Filter
+from ldb.query.keys import explain_versions
 from ldb.query.recordview import view_of
 from ldb.query.rowcolumns import record_places
 from ldb.query.rowwise import Query
 from ldb.query.scanning import KnownKeys, Names, failure_line, scan_annotations, scan_records
 from ldb.query.selected import Selected
+from ldb.query.versions import Versions, versions_of
 
 if TYPE_CHECKING:
     from ldb.query.columnar.program import Program
 
 FEW = 200
 """Up to this many rows are read one by one: opening columns would take longer."""
+
+KEPT = 4_000_000
+"""Annotations whose columns are kept open while one version after the other is asked for."""
 
 Missing = Literal["skip", "null"]
 
@@ -148,6 +155,43 @@ class Asker:
         if line := failure_line(option, filter_):
             self.messages.append(line)
 
+    def versions(self, query: Query, rows: Selected) -> Mask:
+        """Which rows' annotations, all that their objects ever had, a `--vquery` is true of."""
+        filter_ = Filter(query)
+        self.progress.start("--vquery", len(rows))
+        versions = versions_of(self.catalog, rows)
+        if len(rows) <= FEW:
+            tested = _undecided(len(rows))
+            self.trace.why = "so few rows are read one by one"
+        else:
+            tested = self._test_versions(versions, program_of(query, "null", "given"))
+        left = np.flatnonzero(tested.status == Status.REDO)
+        self.progress.advance(len(rows) - len(left))
+        self.trace.by_row += len(left)
+
+        def by_row(which: NDArray[np.intp]) -> None:
+            for some, values in versions.values(self.catalog, which):
+                tested.mask[some] = filter_.matches_many(values, Names(rows.ids, some))
+                self.progress.advance(len(some))
+
+        by_row(left)
+        failed = np.flatnonzero(tested.status == Status.FAILED)
+        self._tell_failures(filter_, "--vquery", rows, tested, lambda _: by_row(failed[:1]))
+        if not tested.mask.any():
+            most = int(versions.counts.max(initial=0))
+            self.messages += explain_versions(query.expression.roots, most)
+        return tested.mask
+
+    def _test_versions(self, versions: Versions, program: Program) -> Tested:
+        tested = _undecided(len(versions.counts))
+        files = ColumnFiles(keep=KEPT)
+        with suppress(Corrupt):  # a damaged part of a column file: the rest goes row by row
+            for which, column in versions.columns(self.catalog, files):
+                found = program.test(column)
+                tested.mask[which], tested.status[which] = found.mask, found.status
+        self._trace(files, program)
+        return tested
+
     def file(self, query: Query, rows: Selected) -> Mask:
         """Which rows' records a `--file` query is true of."""
         filter_ = Filter(query)
@@ -222,12 +266,15 @@ class Asker:
     ) -> Tested:
         files = ColumnFiles()
         tested = test_blobs(files, places, test)
+        self._trace(files, program)
+        return tested
+
+    def _trace(self, files: ColumnFiles, program: Program | None) -> None:
         trace = self.trace
         trace.packs, trace.blobs = files.opened, files.rows
         trace.bytes_read, trace.made = files.bytes_read, files.made
         trace.steps = list(program.plan) if program else []
         trace.why = "their pack has no columns, or columns cannot tell"
-        return tested
 
 
 def program_of(query: Query, missing: Missing, order: Literal["sorted", "given"]) -> Program:

@@ -9,6 +9,7 @@ of `a || b`), what led there counts as read whole.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -123,6 +124,18 @@ class _Walk:
 def _element(path: KeyPath | None) -> KeyPath | None:
     """However deep the arrays, one None stands for them: `[]` opens one level or none."""
     return path if path is None or path[-1:] == _EACH else path + _EACH
+
+
+def explain_versions(roots: Collection[str] | None, most: int) -> list[str]:
+    """A line for every key of a `--vquery` that is no version; `most` any object has so many."""
+    lines = []
+    for key in sorted(roots or ()):
+        if not re.fullmatch("v[1-9][0-9]*", key):
+            meant = f"`{key}` is a key of none; write `v1.{key}`, `v2.{key}` …"
+            lines.append(f"--vquery asks {{v1: …, v2: …}}, an annotation each: {meant}")
+        elif int(key[1:]) > most:
+            lines.append(f"no data object asked has a `{key}`; the newest is v{most}")
+    return lines
 
 
 def explain_unknown_keys(

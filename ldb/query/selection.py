@@ -25,6 +25,7 @@ from ldb.query.parse import parse
 from ldb.query.recordtests import paths_match, tags_any, tags_lack
 from ldb.query.rowwise import compile_query
 from ldb.query.selected import Selected
+from ldb.query.versions import versions_of
 from ldb.storage.location import shown
 
 
@@ -36,7 +37,8 @@ class FilterSpec:
 
     | kind                              | value                                   |
     |-----------------------------------|-----------------------------------------|
-    | query, jquery, file               | str, the expression                     |
+    | query, jquery, vquery, file       | str, the expression                     |
+    | label-version                     | int ≥ 1                                 |
     | path                              | str, a regular expression that compiles |
     | tag, no-tag                       | tuple[str, ...], at least one           |
     | limit                             | int ≥ 0                                 |
@@ -109,6 +111,25 @@ def _file(spec: FilterSpec) -> _Step:
     return lambda context, rows: rows.take(context.asker.file(query, rows))
 
 
+def _vquery(spec: FilterSpec) -> _Step:
+    query = compile_query(parse(spec.value, "--vquery"), "null")
+    return lambda context, rows: rows.take(context.asker.versions(query, rows))
+
+
+def _label_version(spec: FilterSpec) -> _Step:
+    """Gives each object another of its annotations; who has not so many is left out."""
+
+    def step(context: _Context, rows: Selected) -> Selected:
+        notes = versions_of(context.asker.catalog, rows).of(spec.value)
+        there = notes.any(axis=1)
+        if lacking := len(rows) - int(there.sum()):
+            what = f"{lacking:,} data object{'' if lacking == 1 else 's'}"
+            context.asker.messages.append(f"{what} without a v{spec.value} left out")
+        return Selected(rows.ids[there], notes[there], rows.transforms[there])
+
+    return step
+
+
 def _path(spec: FilterSpec) -> _Step:
     try:
         search = re.compile(spec.value).search
@@ -169,7 +190,9 @@ def _shuffle(spec: FilterSpec) -> _Step:
 _STEPS: dict[str, Callable[[FilterSpec], _Step]] = {
     "query": lambda spec: _query(spec, "skip"),
     "jquery": lambda spec: _query(spec, "null"),
+    "vquery": _vquery,
     "file": _file,
+    "label-version": _label_version,
     "path": _path,
     "tag": _tag,
     "no-tag": _no_tag,

@@ -25,9 +25,20 @@ from ldb.refs.name import parse_version
 @click.option(
     "--restore", is_flag=True, help="Make an unchanged draft of an older version the newest."
 )
+@click.option(
+    "--auto-pull", type=bool, metavar="true|false",
+    help="Whether to give the draft the newest annotations first. Default: core.auto_pull.",
+)  # fmt: skip
 @output_options(json=True)
 @pass_app
-def command(app: App, dataset: str | None, message: str, restore: bool, out: Output) -> None:
+def command(
+    app: App,
+    dataset: str | None,
+    message: str,
+    restore: bool,
+    auto_pull: bool | None,
+    out: Output,
+) -> None:
     """Save the draft as the next version of its dataset, or of ds:NAME.
 
     Changes that others committed meanwhile are merged; the same object changed here and
@@ -37,9 +48,11 @@ def command(app: App, dataset: str | None, message: str, restore: bool, out: Out
     Examples:
       ldb commit -m "cats without duplicates"
       ldb commit ds:cats-clean
+      ldb commit --auto-pull true
       ldb commit --restore
     """
-    committed = commit(place_of(app), message, _name(dataset), restore)
+    pulls = app.settings.flag("core.auto_pull", False) if auto_pull is None else auto_pull
+    committed = commit(place_of(app), message, _name(dataset), restore, pulls)
     version = committed.version
     if out.as_json:
         out.json(version_json(version) if version else None)

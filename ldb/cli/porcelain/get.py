@@ -8,7 +8,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import filter_options, output_options
+from ldb.cli.options import filter_options, label_version_option, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
@@ -21,6 +21,7 @@ from ldb.query.selection import FilterSpec
 @click.command(cls=Command)
 @sources_argument
 @writing_options
+@label_version_option
 @filter_options
 @output_options(json=True)
 @pass_app
