@@ -23,7 +23,7 @@ from ldb.history import (
     now,
     publish,
 )
-from ldb.ids import ObjectId
+from ldb.ids import ObjectId, Oid
 from ldb.instance import Instance
 from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
 from ldb.objects.store import ObjectStore
@@ -64,6 +64,8 @@ class Draft:
     root: MapRoot
     base_version: Version | None
     operations: tuple[Operation, ...]
+    merged: tuple[Oid, ...] = ()
+    """Commits of other datasets that were merged into it."""
 
 
 def commit_dataset(
@@ -86,15 +88,15 @@ def commit_dataset(
             return None
         _copy(instance, draft, root)
         drafted_on = draft.base_version
-        parents = [current] if current else []
+        parents = [current.oid] if current else []
         if drafted_on and (current is None or drafted_on.ref != current.ref):
             # Saved under another name: its history is this one's too.
-            parents.append(drafted_on)
+            parents.append(drafted_on.oid)
         return Commit(
             name=ref.name,
             number=0,
             maps={DATASET_MAP: root},
-            parents=tuple(version.oid for version in parents),
+            parents=tuple(dict.fromkeys((*parents, *draft.merged))),
             operations=draft.operations,
             author=author,
             message=message,

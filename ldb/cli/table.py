@@ -50,6 +50,7 @@ TABLE = (
     Row("pull", DATASETS, "Give the draft the newest annotations."),
     Row("commit", DATASETS, "Save the draft as a new version."),
     Row("tag", DATASETS, "Change the tags of data objects."),
+    Row("merge", DATASETS, "Bring two datasets together."),
     Row("ds", DATASETS, "List, delete and rename datasets."),
     Row("status", LOOK, "Show the draft, or a dataset, at a glance."),
     Row("diff", LOOK, "Show what differs between two versions."),

@@ -116,7 +116,15 @@ def _draft(workspace: Workspace) -> Draft:
     if operations:
         # The last operation's map is the draft itself: no need to name it twice.
         operations = (*operations[:-1], replace(operations[-1], result=None))
-    return Draft(workspace.store, state.base_root, state.root, workspace.base_version(), operations)
+    merged = tuple(
+        source.commit
+        for each in operations
+        if each.command[:1] == ("merge",)
+        for source in each.sources
+        if source.commit
+    )
+    base = workspace.base_version()
+    return Draft(workspace.store, state.base_root, state.root, base, operations, merged)
 
 
 def _restore(
