@@ -51,6 +51,7 @@ TABLE = (
     Row("commit", DATASETS, "Save the draft as a new version."),
     Row("tag", DATASETS, "Change the tags of data objects."),
     Row("merge", DATASETS, "Bring two datasets together."),
+    Row("split", DATASETS, "Cut a dataset into parts, for training and testing."),
     Row("ds", DATASETS, "List, delete and rename datasets."),
     Row("status", LOOK, "Show the draft, or a dataset, at a glance."),
     Row("diff", LOOK, "Show what differs between two versions."),

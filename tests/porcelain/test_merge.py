@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ldb import instance as instances
+from ldb.backends.base import Buffer, Outcome
 from ldb.backends.memory import MemoryBackend
 from ldb.errors import Conflict
 from ldb.history import Version, ancestors, dataset_root, head, resolve
@@ -150,11 +151,11 @@ class Jealous(MemoryBackend):
 
     theirs: Content | None = None
 
-    def create(self, key: str, data: object, *, unconditional: bool = False) -> object:  # type: ignore[override]
+    def create(self, key: str, data: Buffer, *, unconditional: bool = False) -> Outcome:
         if self.theirs is not None and key.startswith("refs/datasets/a/"):
             theirs, self.theirs = self.theirs, None
             saved(instances.open_instance(self), "a", theirs)
-        return super().create(key, data, unconditional=unconditional)  # type: ignore[arg-type]
+        return super().create(key, data, unconditional=unconditional)
 
 
 def test_somebody_commits_meanwhile() -> None:

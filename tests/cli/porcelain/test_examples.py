@@ -34,7 +34,15 @@ def _branches(pets: Pets, tmp_path: Path) -> None:
     other.ok("commit")
 
 
-WORLDS: dict[str, Callable[[Pets, Path], None]] = {"merge": _branches}
+def _all_pets(pets: Pets, tmp_path: Path) -> None:
+    """ds:pets."""
+    other = pets.at(tmp_path / "others")
+    other.ok("stage", "ds:pets")
+    other.ok("add", "ds:root")
+    other.ok("commit")
+
+
+WORLDS: dict[str, Callable[[Pets, Path], None]] = {"merge": _branches, "split": _all_pets}
 
 
 @pytest.mark.parametrize("command", WORLDS)
