@@ -1,10 +1,11 @@
 """One of many processes that commit to one dataset, or index a folder, at the same moment.
 
     python -m tests.chaos.racing_commits INSTANCE commit WORKSPACE ID…
-    python -m tests.chaos.racing_commits INSTANCE index FOLDER
+    python -m tests.chaos.racing_commits INSTANCE index FOLDER…
 
 Prints `ready`, waits for a line on stdin, and goes. Commits one object after the other
-from its own workspace; prints `<version> <id>` for each version that it made.
+from its own workspace, or indexes one folder after the other; prints `<version> <id or folder>`
+for each version that it made, and at the end `lost <number>`: how often somebody else was first.
 """
 
 from __future__ import annotations
@@ -12,22 +13,40 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ldb.backends.objectcache import CacheSettings
 from ldb.backends.opening import open_backend
+from ldb.ids import Oid
 from ldb.instance import open_instance
 from ldb.porcelain.commit import commit
 from ldb.porcelain.draft import add
 from ldb.porcelain.index import index
 from ldb.porcelain.place import Place
 from ldb.porcelain.stage import stage
-from ldb.refs.name import parse_version
+from ldb.refs.name import RefName, parse_version
+from ldb.refs.store import Advanced, Lost, Ref, RefStore
+
+lost = 0
+
+
+class CountedRefs(RefStore):
+    """Counts the races that are lost."""
+
+    def advance(
+        self, name: RefName, expected: Ref | None, target: Oid | None, author: str
+    ) -> Advanced | Lost:
+        global lost
+        outcome = super().advance(name, expected, target, author)
+        lost += isinstance(outcome, Lost)
+        return outcome
 
 
 def place(instance: str, folder: str) -> Place:
     cache = os.environ.get("RACERS_CACHE")  # as one machine's processes share it
     backend = open_backend(instance, CacheSettings(cache, 1 << 30) if cache else None)
-    return Place(open_instance(backend), folder, f"racer in {folder}")
+    opened = replace(open_instance(backend), refs=CountedRefs(backend))
+    return Place(opened, folder, f"racer in {folder}")
 
 
 def commit_all(instance: str, workspace: str, ids: Sequence[str]) -> None:
@@ -40,10 +59,11 @@ def commit_all(instance: str, workspace: str, ids: Sequence[str]) -> None:
         sys.stdout.write(f"{version} {each}\n")
 
 
-def index_one(instance: str, folder: str) -> None:
+def index_all(instance: str, folders: Sequence[str]) -> None:
     wait()
-    version = index(place(instance, "/"), [folder]).report.version
-    sys.stdout.write(f"{version} {folder}\n")
+    for folder in folders:
+        version = index(place(instance, "/"), [folder]).report.version
+        sys.stdout.write(f"{version} {folder}\n")
 
 
 def wait() -> None:
@@ -52,11 +72,12 @@ def wait() -> None:
     sys.stdin.readline()
 
 
-def main(instance: str, what: str, where: str, *ids: str) -> None:
+def main(instance: str, what: str, where: str, *others: str) -> None:
     if what == "commit":
-        commit_all(instance, where, ids)
+        commit_all(instance, where, others)
     else:
-        index_one(instance, where)
+        index_all(instance, (where, *others))
+    sys.stdout.write(f"lost {lost}\n")
 
 
 if __name__ == "__main__":

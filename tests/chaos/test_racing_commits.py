@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
 
@@ -33,6 +35,8 @@ from ldb.workspace import load_state
 
 PROJECT = Path(__file__).parents[2]
 WRITERS, COMMITS = 8, 10
+LONGEST = 3600
+"""Seconds after which a racer hangs."""
 
 
 def write(folder: Path, number: int, note: object) -> str:
@@ -53,8 +57,21 @@ def place(tmp_path: Path) -> Place:
     return found
 
 
-def race(instance: Instance, *calls: list[str], environ: Mapping[str, str] = {}) -> list[list[str]]:
-    """Run the calls at one moment; the lines that each printed."""
+@dataclass(frozen=True)
+class Raced:
+    """What racers said, how often each was not the first, and what it took."""
+
+    made: dict[str, str]
+    """Id or folder of each version."""
+    lost: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{len(self.made)} kept, {self.lost} races lost, {self.seconds:.0f} s"
+
+
+def race(instance: Instance, *calls: list[str], environ: Mapping[str, str] = {}) -> Raced:
+    """Run the calls at one moment."""
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.racing_commits", instance.url, *call],
@@ -70,16 +87,20 @@ def race(instance: Instance, *calls: list[str], environ: Mapping[str, str] = {})
     for process in started:
         assert process.stdout
         assert process.stdout.readline() == "ready\n", process.communicate()
-    said = []
+    began = time.monotonic()
     for process in started:
         assert process.stdin
         process.stdin.write("\n")
         process.stdin.flush()
+    said: list[list[str]] = []
     for process in started:
-        out, err = process.communicate(timeout=550)
+        out, err = process.communicate(timeout=LONGEST)
         assert process.returncode == 0, err
-        said.append(out.splitlines())
-    return said
+        said += (line.split() for line in out.splitlines())
+    made = {version: name for version, name in said if version != "lost"}
+    assert len(made) == len(said) - len(started), "no version was made twice"
+    lost = sum(int(each[1]) for each in said if each[0] == "lost")
+    return Raced(made, lost, time.monotonic() - began)
 
 
 def ids_in(instance: Instance, version: str) -> set[str]:
@@ -94,7 +115,7 @@ def test_every_commit_is_kept(place: Place, tmp_path: Path) -> None:
 
 def commits_are_kept(
     place: Place, tmp_path: Path, writers: int, commits: int, environ: Mapping[str, str] = {}
-) -> None:
+) -> Raced:
     """So many processes commit so often to one dataset: each version is there, and readable."""
     ids = [write(tmp_path / "data", number, number) for number in range(writers * commits)]
     index(place, [str(tmp_path / "data")])
@@ -102,8 +123,8 @@ def commits_are_kept(
         ["commit", str(tmp_path / f"w{at}"), *ids[commits * at : commits * (at + 1)]]
         for at in range(writers)
     ]
-    said = race(place.instance, *calls, environ=environ)
-    made = dict(line.split() for lines in said for line in lines)
+    raced = race(place.instance, *calls, environ=environ)
+    made = raced.made
     wanted = {f"ds:cats.v{number}" for number in range(1, writers * commits + 1)}
     assert set(made) == wanted
     assert set(made.values()) == set(ids)
@@ -113,30 +134,38 @@ def commits_are_kept(
         assert content == seen | {made[f"ds:cats.v{number}"]}
         seen = content
     assert fsck(place.instance.backend).sound
+    return raced
 
 
 def test_every_index_run_is_kept(place: Place, tmp_path: Path) -> None:
     index_runs_are_kept(place, tmp_path)
 
 
-def index_runs_are_kept(place: Place, tmp_path: Path, environ: Mapping[str, str] = {}) -> None:
+def index_runs_are_kept(
+    place: Place,
+    tmp_path: Path,
+    writers: int = 4,
+    runs: int = 1,
+    environ: Mapping[str, str] = {},
+) -> Raced:
     """Runs over different folders that hold some of the same data objects."""
-    folders = [tmp_path / "data" / f"f{at}" for at in range(4)]
+    folders = [tmp_path / "data" / f"f{at}" for at in range(writers * runs)]
     ids = {
         write(folder, number, {"folder": at})
         for at, folder in enumerate(folders)
         for number in range(at * 5, at * 5 + 8)
     }
-    said = race(place.instance, *(["index", str(folder)] for folder in folders), environ=environ)
-    assert {line.split()[0] for lines in said for line in lines} == {
-        f"ds:root.v{number}" for number in range(1, 5)
-    }
+    calls = [["index", *map(str, folders[at::writers])] for at in range(writers)]
+    raced = race(place.instance, *calls, environ=environ)
+    assert set(raced.made) == {f"ds:root.v{number}" for number in range(1, len(folders) + 1)}
+    assert set(raced.made.values()) == set(map(str, folders))
     catalog = open_catalog(place.instance)
     found = {each.hex() for rows in catalog.rows() for each in key_bytes(rows.keys)}
     assert found == ids
-    assert sum(len(rows.keys) for rows in catalog.paths_under()) == 4 * 8 * 2
+    assert sum(len(rows.keys) for rows in catalog.paths_under()) == len(folders) * 8 * 2
     assert fsck(place.instance.backend).sound
     assert index(place.refreshed(), [str(tmp_path / "data")]).report.new_paths == 0
+    return raced
 
 
 def test_one_object_changed_two_ways(place: Place, tmp_path: Path) -> None:

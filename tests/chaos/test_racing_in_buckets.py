@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,18 @@ from ldb.backends.opening import open_backend
 from ldb.instance import create
 from ldb.porcelain.place import Place
 from ldb.porcelain.storage import add_storage
-from tests.chaos.test_racing_commits import commits_are_kept, index_runs_are_kept
+from tests.chaos.test_racing_commits import Raced, commits_are_kept, index_runs_are_kept
 from tests.clouds.buckets import Bucket
+
+FULL = {"local": 16, "hot_s3_bucket": 16, "s3_bucket": 6, "gs_bucket": 16, "az_bucket": 16}
+"""Writers of the races that take minutes: SeaweedFS is slow where many fight for one key."""
+RUNS = 10
+
+Ground = tuple[Place, dict[str, str]]
+
+minutes = pytest.mark.skipif(
+    "LDB_FULL_RACES" not in os.environ, reason="minutes: set LDB_FULL_RACES=1"
+)
 
 
 def place_in(bucket: Bucket, tmp_path: Path) -> Place:
@@ -47,18 +58,39 @@ def test_six_writers_on_seaweedfs(s3_bucket: Bucket, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_index_runs(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> None:
     bucket: Bucket = request.getfixturevalue(server)
-    index_runs_are_kept(place_in(bucket, tmp_path), tmp_path, environ(bucket, tmp_path))
+    index_runs_are_kept(place_in(bucket, tmp_path), tmp_path, environ=environ(bucket, tmp_path))
 
 
-@pytest.mark.parametrize("server", ["local", "hot_s3_bucket", "gs_bucket", "az_bucket"])
+def full(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> Ground:
+    if server != "local":
+        bucket: Bucket = request.getfixturevalue(server)
+        return place_in(bucket, tmp_path), environ(bucket, tmp_path)
+    (tmp_path / "data").mkdir()
+    place = Place(create(LocalBackend(tmp_path / "instance")), str(tmp_path), "Ann")
+    add_storage(place, str(tmp_path / "data"))
+    return place, {}
+
+
+def told(server: str, what: str, raced: Raced) -> None:
+    """For the table in docs/design/012: `pytest -rP` shows it."""
+    sys.stdout.write(f"{server}: {what}: {raced}\n")
+
+
+@pytest.mark.parametrize("server", FULL)
 @pytest.mark.slow
-@pytest.mark.skipif("LDB_FULL_RACES" not in os.environ, reason="minutes: set LDB_FULL_RACES=1")
-def test_sixteen_writers(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> None:
-    if server == "local":
-        (tmp_path / "data").mkdir()
-        place = Place(create(LocalBackend(tmp_path / "instance")), str(tmp_path), "Ann")
-        add_storage(place, str(tmp_path / "data"))
-        return commits_are_kept(place, tmp_path, 16, 50)
-    bucket: Bucket = request.getfixturevalue(server)
-    place = place_in(bucket, tmp_path)
-    return commits_are_kept(place, tmp_path, 16, 50, environ(bucket, tmp_path))
+@minutes
+def test_fifty_commits_each(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> None:
+    place, there = full(request, server, tmp_path)
+    writers = FULL[server]
+    raced = commits_are_kept(place, tmp_path, writers, 50, there)
+    told(server, f"{writers} writers x 50 commits", raced)
+
+
+@pytest.mark.parametrize("server", FULL)
+@pytest.mark.slow
+@minutes
+def test_index_runs_of_all(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> None:
+    place, there = full(request, server, tmp_path)
+    writers = FULL[server]
+    raced = index_runs_are_kept(place, tmp_path, writers, RUNS, there)
+    told(server, f"{writers} writers x {RUNS} index runs", raced)
