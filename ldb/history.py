@@ -9,7 +9,7 @@ docs/formats/commit.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
@@ -230,6 +230,12 @@ def root_of(value: RootRow) -> MapRoot:
 def load_commit(instance: Instance, oid: Oid) -> Commit:
     """Read a commit; raises `NotFound`, `Corrupt`, or `BadInput` for another type of blob."""
     return decode_commit(instance.objects.get(oid, BlobType.COMMIT).payload, oid)
+
+
+def load_commits(instance: Instance, oids: Sequence[Oid]) -> list[Commit]:
+    """The same for many, in few requests; in order."""
+    instance.objects.prefetch(oids)
+    return [load_commit(instance, oid) for oid in oids]
 
 
 def head(instance: Instance, ref: RefName) -> Version | None:

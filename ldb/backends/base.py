@@ -128,7 +128,11 @@ class Backend(Protocol):
         ...
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove values; a missing one is no error. For `gc` and `rm`-like commands only."""
+        """Remove values; a missing one is no error. For `gc` and `rm`-like commands only.
+
+        In no order: what must be gone before something else goes takes a call of its own.
+        Raises `StoreFailed` where it stopped with some of them gone.
+        """
         ...
 
 

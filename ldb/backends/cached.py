@@ -345,16 +345,24 @@ class CachedBackend:
                 self._remember({**self._entries, key: Entry(key, len(data), time.time())})
 
     def delete(self, keys: Iterable[str]) -> None:
-        for key in list(keys):
-            self._inner.delete([key])
-            if key == INSTANCE:
-                self._places.drop(self.url)
-                self._marker, self._space, self._entries = None, None, None
-                self._tokens.clear()
-            self.forget(key)
-            self._tokens.pop(key, None)
-            if self._entries:
-                self._entries.pop(key, None)
+        gone = list(keys)
+        for key in gone:
+            check_key(key)
+        try:
+            self._inner.delete(gone)
+        finally:  # where it failed, nobody knows how far it came
+            for key in gone:
+                self._deleted(key)
+
+    def _deleted(self, key: str) -> None:
+        if key == INSTANCE:
+            self._places.drop(self.url)
+            self._marker, self._space, self._entries = None, None, None
+            self._tokens.clear()
+        self.forget(key)
+        self._tokens.pop(key, None)
+        if self._entries:
+            self._entries.pop(key, None)
 
 
 _LISTING = "listing of " + PACKS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from ldb.clouds.base import Get, Stat
@@ -18,7 +19,6 @@ from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, Unsure, from_sta
 MIB = 1 << 20
 ONE_REQUEST = 64 * MIB
 """Bytes that the library sends in one request."""
-DELETES_AT_ONCE = 16
 _TAKEN = ("BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet")
 _NO_BUCKET = ("ContainerNotFound", "ResourceNotFound", "ContainerBeingDeleted")
 
@@ -27,6 +27,7 @@ class AzureWire:
     """A container by adlfs."""
 
     part_size = 0  # Azure's client cuts large values into blocks by itself
+    deletes = 1
     by_folder = False
 
     def __init__(self, bucket: str, options: Options) -> None:
@@ -154,16 +155,8 @@ class AzureWire:
     async def delete(self, keys: Sequence[str]) -> None:
         from azure.core.exceptions import ResourceNotFoundError
 
-        permits = asyncio.Semaphore(DELETES_AT_ONCE)
-
-        async def delete(key: str) -> None:
-            async with permits:
-                try:
-                    await self._container.delete_blob(key, **self._once)
-                except ResourceNotFoundError:
-                    pass
-
-        await asyncio.gather(*(delete(key) for key in keys))
+        with suppress(ResourceNotFoundError):
+            await self._container.delete_blob(keys[0], **self._once)
 
     # -- errors ------------------------------------------------------------------------
 

@@ -146,7 +146,10 @@ class Client(Protocol):
         ...
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; a missing one is no error. Stops at the first failure."""
+        """Remove objects, in no order; a missing one is no error.
+
+        Where one fails for good no more are asked for; those under way may go all the same.
+        """
         ...
 
     def close(self) -> None:

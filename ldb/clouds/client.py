@@ -30,6 +30,8 @@ PUT_AT_ONCE = 32 * MIB
 """Larger values go in parts, where the wire has them: a part that fails is sent again, not all."""
 MOST_PARTS = 10_000
 DELETED_AT_ONCE = 1000
+DELETES_AT_ONCE = 16
+"""Requests, of stores that take one key with each."""
 AHEAD = 3
 """Pieces of a stream that are fetched before they are asked for."""
 
@@ -259,10 +261,24 @@ class CloudClient:
 
     async def _delete(self, keys: Sequence[str]) -> None:
         wire = await self._wire()
+        permits = asyncio.Semaphore(DELETES_AT_ONCE)
+
+        async def delete(some: Sequence[str]) -> None:
+            async with permits:
+                try:
+                    await self._try(lambda: wire.delete(some))
+                except Failed as failed:
+                    raise self._meaning(failed, some[0]) from None
+
+        lots = (keys[at : at + wire.deletes] for at in range(0, len(keys), wire.deletes))
+        tasks = [asyncio.ensure_future(delete(some)) for some in lots]
         try:
-            await self._try(lambda: wire.delete(keys))
-        except Failed as failed:
-            raise self._meaning(failed, keys[0]) from None
+            await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
 
     # -- the rest ----------------------------------------------------------------------
 

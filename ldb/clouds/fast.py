@@ -34,7 +34,7 @@ class FastWire:
         """Whether the token is the version, as Google's is: read by it, and compare nothing."""
         self._store: Any = None
         self._opening: asyncio.Task[None] | None = None
-        self.part_size = exact.part_size
+        self.part_size, self.deletes = exact.part_size, exact.deletes
 
     @property
     def by_folder(self) -> bool:

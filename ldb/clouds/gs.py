@@ -23,7 +23,6 @@ from ldb.clouds.options import Options, from_environment
 from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, nanoseconds
 
 MIB = 1 << 20
-DELETES_AT_ONCE = 16
 _FIELDS = "name,size,timeCreated,generation,md5Hash"
 
 
@@ -31,6 +30,7 @@ class GoogleWire:
     """A bucket by gcsfs' credentials."""
 
     part_size = 32 * MIB  # a multiple of 256 KiB, as the API wants
+    deletes = 1
     by_folder = False
 
     def __init__(self, bucket: str, options: Options) -> None:
@@ -177,17 +177,11 @@ class GoogleWire:
         return _stat(json.loads(answer.body))
 
     async def delete(self, keys: Sequence[str]) -> None:
-        permits = asyncio.Semaphore(DELETES_AT_ONCE)
-
-        async def delete(key: str) -> None:
-            async with permits:
-                try:
-                    await self._ask("DELETE", self._path(key), {})
-                except web.Unwelcome as error:
-                    if error.answer.status != 404:
-                        raise
-
-        await asyncio.gather(*(delete(key) for key in keys))
+        try:
+            await self._ask("DELETE", self._path(keys[0]), {})
+        except web.Unwelcome as error:
+            if error.answer.status != 404:
+                raise
 
     # -- errors ------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class HttpWire:
     """A web server."""
 
     part_size = 0
+    deletes = 1
     by_folder = True
 
     def __init__(self, url: str, options: Options) -> None:

@@ -35,6 +35,8 @@ PARTS_AT_ONCE = 4
 CONNECTIONS = 128
 _NO_BUCKET = ("NoSuchBucket",)
 _NO_KEY = ("NoSuchKey", "NoSuchVersion")
+_NO_DELETE_OF_MANY = (400, 405, 411, 501)
+"""Told by stores that lack it, or want a checksum of an older kind with it."""
 _BUSY = ("ConditionalRequestConflict", "OperationAborted", "TooManyRequests")
 _PASSING = ("SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling")
 _NOTHING_SENT = ("ConnectTimeoutError", "ProxyConnectionError")
@@ -45,11 +47,13 @@ class S3Wire:
     """A bucket by s3fs."""
 
     part_size = 16 * MIB
+    deletes = 1000
     by_folder = False
 
     def __init__(self, bucket: str, options: Options) -> None:
         self._bucket, self._options = bucket, options
         self._paid = {"RequestPayer": "requester"} if options.requester_pays else {}
+        self._deletes_many = True
 
     async def open(self) -> None:
         from aiobotocore.session import AioSession
@@ -215,9 +219,21 @@ class S3Wire:
         return _stat(key, answer, sum(len(part) for part in parts), vouched=False)
 
     async def delete(self, keys: Sequence[str]) -> None:
-        if len(keys) == 1:
-            await self._s3.delete_object(Bucket=self._bucket, Key=keys[0], **self._paid)
-            return
+        from botocore.exceptions import ClientError
+
+        if len(keys) > 1 and self._deletes_many:
+            try:
+                return await self._delete_many(keys)
+            except ClientError as error:
+                about = error.response.get("ResponseMetadata", {})
+                if about.get("HTTPStatusCode") not in _NO_DELETE_OF_MANY:
+                    raise
+                self._deletes_many = False
+        for key in keys:
+            await self._s3.delete_object(Bucket=self._bucket, Key=key, **self._paid)
+        return None
+
+    async def _delete_many(self, keys: Sequence[str]) -> None:
         wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         answer = await self._s3.delete_objects(Bucket=self._bucket, Delete=wanted, **self._paid)
         for error in answer.get("Errors", ()):

@@ -95,6 +95,9 @@ class Wire(Protocol):
     part_size: int
     """Larger values are sent in parts of this size; 0: the library does so by itself."""
 
+    deletes: int
+    """Keys that one request can remove."""
+
     @property
     def by_folder(self) -> bool:
         """Whether the store sorts its listings by folder (`walking.py`); known after a page."""
@@ -126,7 +129,7 @@ class Wire(Protocol):
         ...
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """At most 1,000; a missing one is no error."""
+        """At most `deletes` keys; a missing one is no error."""
         ...
 
     async def close(self) -> None: ...

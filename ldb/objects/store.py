@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ldb.backends.base import Backend, Entry
+from ldb.backends.base import Backend, Entry, Range
 from ldb.errors import Ambiguous, BadInput, Corrupt, NotFound
 from ldb.ids import MIN_PREFIX, OID_BYTES, Oid, is_hex
 from ldb.objects.batch import BatchWriter
@@ -133,6 +133,14 @@ class ObjectStore:
             for position, payload in zip(group.positions.tolist(), group.payloads):
                 blobs[position] = Blob(group.type, payload)
         return [blob for blob in blobs if blob is not None]
+
+    def prefetch(self, oids: Sequence[Oid]) -> None:
+        """Bring those that are loose here together, where one by one each would be a request."""
+        if self.backend.far and oids:
+            packed = self.packed(oids)
+            loose = [Range(loose_key(oid)) for oid, known in zip(oids, packed) if not known]
+            with suppress(NotFound):  # whoever reads it says so
+                self.backend.prefetch(loose)
 
     def scan(
         self, oids: NDArray[np.uint8], kind: BlobType

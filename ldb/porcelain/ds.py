@@ -6,15 +6,19 @@ versions before it can still be named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from ldb.errors import BadInput, Conflict
-from ldb.history import Commit, Operation, SourceUsed, Version, load_commit, now, publish, resolve
+from ldb.history import Commit, Operation, SourceUsed, Version, load_commits, now, publish, resolve
 from ldb.instance import Instance
 from ldb.porcelain.place import Place
 from ldb.refs.name import INDEX, RefKind, RefName, VersionSpec, dataset_ref
 from ldb.refs.store import Advanced, Ref
+
+TOGETHER = 1000
+"""Commits that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,26 @@ class Listed:
 
 def list_datasets(instance: Instance, everything: bool = False) -> Iterator[Listed]:
     """The newest version of each dataset, by name; `everything`: all versions and deletions."""
-    for name in instance.refs.names(RefKind.DATASET):
-        if everything:
-            yield from (_listed(instance, ref) for ref in instance.refs.history(name))
-        else:
-            newest = instance.refs.head(name)
-            if newest is not None and newest.target is not None:
-                yield _listed(instance, newest)
+    if everything:
+        for name in instance.refs.names(RefKind.DATASET):
+            yield from _listed(instance, instance.refs.history(name))
+    else:
+        heads = instance.refs.heads(RefKind.DATASET)
+        yield from _listed(instance, (ref for ref in heads if ref.target is not None))
 
 
-def _listed(instance: Instance, ref: Ref) -> Listed:
-    if ref.target is None:
-        return Listed(ref, None)
-    commit = load_commit(instance, ref.target)
-    return Listed(ref, Version(ref.name, ref.number, ref.target, commit))
+def _listed(instance: Instance, refs: Iterable[Ref]) -> Iterator[Listed]:
+    """Versions with their commits, which are read some at a time."""
+    waiting = iter(refs)
+    while some := list(islice(waiting, TOGETHER)):
+        targets = [ref.target for ref in some if ref.target is not None]
+        commits = dict(zip(targets, load_commits(instance, targets)))
+        for ref in some:
+            if ref.target is None:
+                yield Listed(ref, None)
+            else:
+                version = Version(ref.name, ref.number, ref.target, commits[ref.target])
+                yield Listed(ref, version)
 
 
 def delete_datasets(place: Place, specs: Sequence[VersionSpec]) -> list[Ref]:

@@ -24,6 +24,8 @@ MAX_BODY = 64 * 1024
 """Bytes of a ref file that are read; one has a few hundred, and its author's name."""
 TOGETHER = 64
 """Version files of a history that are read at a time."""
+PAGE = 1000
+"""Keys that a store far away gives with one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +102,36 @@ class RefStore:
 
     def names(self, kind: RefKind) -> list[RefName]:
         """Every ref of a kind that has a version file, deleted ones included, sorted."""
-        found = []
-        for folder in self._backend.folders(f"refs/{kind.value}/"):
-            try:
-                found.append(RefName(kind, unquote(folder)))
-            except BadName:
-                continue
-        return sorted(found)
+        folders = self._backend.folders(f"refs/{kind.value}/")
+        return sorted(name for folder in folders if (name := _name_of(kind, folder)))
+
+    def heads(self, kind: RefKind) -> list[Ref]:
+        """The newest version file of every ref of a kind, tombstones included, by name."""
+        if not self._backend.far:
+            return [ref for name in self.names(kind) if (ref := self.head(name)) is not None]
+        found = sorted(self._listed_heads(kind))
+        heads = []
+        for at in range(0, len(found), TOGETHER):
+            some = found[at : at + TOGETHER]
+            ranges = [Range(name.key(number), 0, MAX_BODY + 1) for name, number in some]
+            for (name, number), each, data in zip(some, ranges, self._backend.read_many(ranges)):
+                heads.append(_bounded(name, number, data, each.key))
+        return heads
+
+    def _listed_heads(self, kind: RefKind) -> Iterator[tuple[RefName, int]]:
+        """The same as names and numbers, in few requests: a page of keys has many datasets with
+        few versions each, and what has more than that is skipped after its first."""
+        prefix, after, last = f"refs/{kind.value}/", "", None
+        while True:
+            page = list(self._backend.list(prefix, after, PAGE))
+            for entry in page:
+                name = _name_of(kind, entry.key[len(prefix) :].partition("/")[0])
+                if name and name != last and (number := _number_of(name, entry.key)) is not None:
+                    last = name
+                    yield name, number
+            if len(page) < PAGE:
+                return
+            after = f"{last.prefix}~" if last and name == last else page[-1].key
 
     def advance(
         self, name: RefName, expected: Ref | None, target: Oid | None, author: str
@@ -150,6 +175,14 @@ def _bounded(name: RefName, number: int, data: Buffer, where: str) -> Ref:
     if len(data) > MAX_BODY:
         raise Corrupt(f"{name}.v{number}", f"{where}: more than {MAX_BODY} bytes")
     return decode(name, number, bytes(data), where)
+
+
+def _name_of(kind: RefKind, folder: str) -> RefName | None:
+    """The ref whose versions lie in a folder; None: it is none."""
+    try:
+        return RefName(kind, unquote(folder))
+    except BadName:
+        return None
 
 
 def _number_of(name: RefName, key: str) -> int | None:

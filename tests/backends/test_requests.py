@@ -7,13 +7,20 @@ their own, so what they save they save by the cache on disk.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ldb.backends.objectcache import CacheSettings
 from ldb.backends.opening import open_backend
-from ldb.refs.name import INDEX
+from ldb.history import publish, resolve
+from ldb.instance import open_instance
+from ldb.objects.codec import encode
+from ldb.objects.model import Blob, BlobType
+from ldb.porcelain.fsck import fsck
+from ldb.porcelain.gc import gc
+from ldb.refs.name import INDEX, dataset_ref, parse_version
 from ldb.refs.store import RefStore
 from tests.cli.test_bucket_instance import Team, fill
 from tests.clouds.buckets import Bucket
@@ -79,6 +86,39 @@ def test_a_head(counted: Bucket, ann: Team, tmp_path: Path) -> None:
     assert number > first[0]
     assert cost == 2
     assert head_costs() == (number, 1)
+
+
+def test_list_of_datasets(counted: Bucket, ann: Team, tmp_path: Path) -> None:
+    """One listing for all, whatever their number; what is new of them is read at once."""
+    ann.run("stage", "ds:dogs", "dogs")
+    ann.run("-C", "dogs", "add", "ds:root", "--query", "label == 'dog'")
+    ann.run("-C", "dogs", "commit")
+    instance = open_instance(open_backend(f"{counted.url}/team/ldb", options=counted.options))
+    dogs = resolve(instance, parse_version("ds:dogs"))
+    for number in range(12):
+        name = dataset_ref(f"dogs-{number}")
+        publish(instance, name, lambda _: replace(dogs.commit, parents=(dogs.oid,)))
+    seen = requests(counted, ann, "ds", "list")
+    assert sum("list-type=2" in each.path for each in seen) <= 3, "refs, packs, loose blobs"
+    assert len(seen) <= 3 + 2 * 12
+    seen = requests(counted, ann, "ds", "list")
+    assert len(seen) == 1, [f"{each.method} {each.path}" for each in seen]
+
+
+def test_deletes_of_gc(counted: Bucket, ann: Team, tmp_path: Path) -> None:
+    """Of as many as a request takes there is one, whatever the cache has to forget."""
+    cache = CacheSettings(str(tmp_path / "cache"), 1 << 30)
+    backend = open_backend(f"{counted.url}/team/ldb", cache, counted.options)
+    instance = open_instance(backend)
+    for number in range(40):
+        instance.objects.put(Blob(BlobType.ANNOTATION, encode(number)))
+    assert counted.proxy is not None
+    counted.proxy.clear()
+    assert gc(instance, prune=True, alone=True).deleted.loose == 40
+    seen = [(each.method, each.path.partition("?")[2]) for each in counted.proxy.log]
+    assert sum(method == "POST" and "delete" in query for method, query in seen) <= 3
+    assert sum(method == "DELETE" for method, _ in seen) <= 6, "claims, marks, probes of the clock"
+    assert fsck(open_instance(backend).backend).sound
 
 
 def test_a_commit_of_a_small_change(counted: Bucket, ann: Team) -> None:

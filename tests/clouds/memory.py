@@ -1,6 +1,6 @@
 """A bucket in memory: the stand-in for tests of logic above the protocol, not of clients.
 
-Counts requests as a store would see them, a listing one for each `PAGE` keys.
+Counts requests as S3 would see them, listings and deletes one for each `PAGE` keys.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ class MemoryClient:
         return self._stat(key)
 
     def delete(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._count("delete", key)
+        for at, key in enumerate(dict.fromkeys(keys)):
+            if at % PAGE == 0:
+                self._count("delete", key)
             with self._lock:
                 self.values.pop(key, None)
 

@@ -53,6 +53,19 @@ class TestObstore(TestS3fs):
                 assert len(other.proxy.log) == 1
 
 
+@pytest.mark.parametrize("code", [400, 501])
+def test_a_store_without_deletes_of_many(s3_bucket: Bucket, code: int) -> None:
+    """Some want an MD5 with it, which botocore does not send any more: one by one then."""
+    s3_bucket.fill(dict.fromkeys("abc", b""))
+    with s3_bucket.proxied() as other:
+        assert other.proxy is not None
+        other.proxy.add("status", method="POST", path="delete", code=code, body=b"")
+        other.client().delete("ab")
+        assert [seen.method for seen in other.proxy.log] == ["POST", "DELETE", "DELETE"]
+        other.client().delete("bc")
+    assert s3_bucket.raw.list() == []
+
+
 class TestS3fsFaults(ClientFaults):
     @pytest.fixture
     def store(self, s3_bucket: Bucket) -> Bucket:

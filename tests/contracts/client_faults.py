@@ -171,6 +171,30 @@ class ClientFaults:
             client.delete(["other"])
             assert store.raw.list() == ["key"]
 
+    def test_delete_of_many(self, client: Client, proxy: FaultProxy, store: Bucket) -> None:
+        """What fails is tried again, and not all of it; the keys go as long as some answer."""
+        keys = [f"many/{number:02}" for number in range(40)]
+        store.fill(dict.fromkeys(keys, b"x"))
+        for action in ("status", "reset", "lost_response"):
+            proxy.add(action, skip=3 if store.scheme != "s3" else 0, times=2)
+        client.delete(keys)
+        assert store.raw.list() == ["key"]
+        assert len(proxy.log) <= (len(keys) if store.scheme != "s3" else 1) + 6
+
+    def test_delete_of_many_that_fails(
+        self, proxy: FaultProxy, store: Bucket, beside: Bucket
+    ) -> None:
+        hasty = beside.client(library=self.library, retries=1, timeout=2, patience=5)
+        store.fill(dict.fromkeys((f"many/{number:02}" for number in range(40)), b"x"))
+        proxy.add("status", skip=20 if store.scheme != "s3" else 0)
+        with pytest.raises(StoreFailed, match=r"tried 2 times"):
+            hasty.delete([f"many/{number:02}" for number in range(40)])
+        proxy.clear()
+        left = store.raw.list()
+        assert len(left) > 1
+        time.sleep(0.5)
+        assert store.raw.list() == left, "nobody goes on"
+
     def test_error_in_the_middle_of_a_listing(self, client: Client, proxy: FaultProxy) -> None:
         # twice: where obstore lists, the other library is asked what a failure means
         proxy.add("status", code=404, times=2, body=b"")

@@ -78,8 +78,9 @@ class Stepped(_Near):
         return self._backend.list(prefix, after, limit)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """One call a key: it may end between any two."""
-        for key in keys:
+        """One call a key, as it may end between any two; the last one first, to show that
+        nobody relies on an order."""
+        for key in reversed(list(keys)):
             self._step("delete", key)
             self._backend.delete([key])
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from ldb.backends.base import Backend
+from ldb.backends.base import Backend, Entry
 from ldb.backends.local import LocalBackend
 from ldb.backends.memory import MemoryBackend
 from ldb.errors import BadName, Corrupt, NotFound
@@ -43,6 +43,39 @@ def advance(refs: RefStore, target: int | None, name: RefName = CATS) -> Ref:
     outcome = refs.advance(name, refs.head(name), None if target is None else oid(target), "Ann")
     assert isinstance(outcome, Advanced)
     return outcome.ref
+
+
+class Far(MemoryBackend):
+    """A store far away, that counts listings."""
+
+    far = True
+    listings = 0
+
+    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Entry]:
+        self.listings += 1
+        return super().list(prefix, after, limit)
+
+
+@pytest.mark.parametrize("kept", [1, 3, 7, 1000])
+def test_heads_of_all(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
+    """By pages, whatever they end at, as by one listing each; beside what is no version."""
+    monkeypatch.setattr("ldb.refs.store.PAGE", kept)
+    far = Far()
+    refs = RefStore(far)
+    for at, versions in enumerate((1, 9, 2, 1, 4)):
+        for number in range(versions):
+            advance(refs, number + 1, dataset_ref(f"{'Zaä_b'[at]}{at}"))
+    advance(refs, None, dataset_ref("Z0"))
+    for key in ("a1/-", "b/odd", "c", "%zz/9999999998", "z/9999999998/more", "z/1"):
+        far.create(f"refs/datasets/{key}", b"")
+    far.create("refs/datas/0000000001", b"")
+    near = MemoryBackend()
+    near._values = dict(far._values)
+    far.listings = 0
+    assert refs.heads(RefKind.DATASET) == RefStore(near).heads(RefKind.DATASET)
+    assert len(refs.heads(RefKind.DATASET)) == 5
+    if kept == 1000:
+        assert far.listings == 2, "one each time"
 
 
 def test_no_ref(refs: RefStore) -> None:

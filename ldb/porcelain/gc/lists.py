@@ -108,4 +108,5 @@ def clear(backend: Backend) -> None:
     done = tuple(f"{FOLDER}{number:010}." for number in lists.done)
     beside = [key for key in keys if key.startswith(done) and not key.endswith(".done")]
     # A list whose mark is gone would be active again: marks go last.
-    backend.delete([*beside, *sorted(old)])
+    backend.delete(beside)
+    backend.delete(sorted(old))

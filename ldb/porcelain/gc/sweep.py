@@ -41,7 +41,8 @@ def sweep(
             if not claim.holds(backend):
                 report.unfinished = True
                 return
-            backend.delete(_keys(view.stored, batch))
+            for keys in _keys(view.stored, batch):
+                backend.delete(keys)
             count(report.deleted, view.stored, batch)
             progress.advance(len(batch))
         finish(backend, claim.number)
@@ -84,10 +85,8 @@ def _batches(names: Condemned) -> Iterator[Condemned]:
         yield Condemned(loose=blobs)
 
 
-def _keys(stored: Stored, names: Condemned) -> Iterator[str]:
-    """Derived files before their pack: what is left by a kill belongs to something."""
-    for name in sorted(names.packs):
-        yield from (each.key for each in stored.derived.get(name, ()))
-        yield stored.packs[name].key
-    for oid in sorted(names.loose):
-        yield stored.loose[oid].key
+def _keys(stored: Stored, names: Condemned) -> Iterator[list[str]]:
+    """Derived files before their packs: what is left by a kill belongs to something."""
+    packs, loose = sorted(names.packs), sorted(names.loose)
+    yield [each.key for name in packs for each in stored.derived.get(name, ())]
+    yield [stored.packs[name].key for name in packs] + [stored.loose[oid].key for oid in loose]
