@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ldb.errors import BadInput, Conflict, LdbError, StoreFailed
+from ldb.storage.folders import FLAGS, FOLLOWED, enter
 
 WORKSPACE = ".ldb_workspace"
 MANIFEST = ".ldb_instantiated"
@@ -25,7 +26,6 @@ PARTIAL = ".ldb_instantiating"
 
 OPEN_FOLDERS = 64
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -81,12 +81,12 @@ class Target:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._folders: OrderedDict[str, int] = OrderedDict()
-        self.root = os.open(folder, _FOLDER & ~os.O_NOFOLLOW)
+        self.root = os.open(folder, FOLLOWED)
         own = str(os.getpid())
-        partial = self._enter(self.root, PARTIAL, True)
+        partial = enter(self.root, PARTIAL, True)
         try:
             # One for each worker: two that make files in one folder wait for each other.
-            self.partial = self._enter(partial, own, True)
+            self.partial = enter(partial, own, True)
         finally:
             os.close(partial)
         self.temporary = own
@@ -126,22 +126,11 @@ class Target:
         for part in parts:
             above, fd = fd, -1
             try:
-                fd = self._enter(above, plain(part), make)
+                fd = enter(above, plain(part), make)
             finally:
                 if above != self.root:
                     os.close(above)
         return fd
-
-    @staticmethod
-    def _enter(above: int, part: str, make: bool) -> int:
-        try:
-            return os.open(part, _FOLDER, dir_fd=above)
-        except FileNotFoundError:
-            if not make:
-                raise
-        with suppress(FileExistsError):
-            os.mkdir(part, dir_fd=above)
-        return os.open(part, _FOLDER, dir_fd=above)
 
     def remove_empty(self, path: str) -> None:
         """Remove a folder below the target, and those above it, as far as they are empty."""
@@ -264,7 +253,7 @@ def prepared(folder: str, force: bool, forbidden: str) -> Iterator[None]:
     with target_errors(folder):
         _make(folder)
         _check_content(folder, force)
-        root = os.open(folder, _FOLDER & ~os.O_NOFOLLOW)
+        root = os.open(folder, FOLLOWED)
     try:
         _lock(root, folder)
         with target_errors(folder):
@@ -315,7 +304,7 @@ def _lock(root: int, folder: str) -> None:
 def _clear_partial(root: int) -> None:
     """Remove what a killed run left behind."""
     try:
-        partial = os.open(PARTIAL, _FOLDER, dir_fd=root)
+        partial = os.open(PARTIAL, FLAGS, dir_fd=root)
     except FileNotFoundError:
         return
     try:
@@ -328,7 +317,7 @@ def _empty(folder: int) -> None:
     """Remove all in an open folder; links themselves, not what they lead to."""
     for name in os.listdir(folder):
         try:
-            below = os.open(name, _FOLDER, dir_fd=folder)
+            below = os.open(name, FLAGS, dir_fd=folder)
         except OSError:  # no folder
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=folder)

@@ -1,23 +1,30 @@
 """Copies of ephemeral local files in a read-add location.
 
 A data file is copied to `imported/<id[:2]>/<id>/<its name>` with its annotation beside
-it: named by content, so copying again changes nothing, and a stored file never changes.
+it: named by content, so copying again changes nothing, and a stored file never changes. Others
+may be able to write in that folder: links that they put there are not followed.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ldb.errors import StoreFailed
+from ldb.storage.folders import FOLLOWED, enter
 from ldb.storage.reading import PIECE, Changing, hash_file
 
 FOLDER = b"imported"
+
+_CLOSED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOSED
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,64 +43,101 @@ def import_file(source: bytes, annotation: bytes, root: bytes, algorithm: str) -
     """
     name, _ = hash_file(source, algorithm)
     hexed = name.hex().encode()
-    folder = os.path.join(root, FOLDER, hexed[:2], hexed)
-    copy = os.path.join(folder, os.path.basename(source))
-    if not os.path.exists(copy):
-        _copy(source, copy, algorithm, name)
-    if annotation:
-        beside = os.path.splitext(copy)[0] + b".json"
-        if not _same(annotation, beside):
-            _copy(annotation, beside)
+    below = (FOLDER, hexed[:2], hexed)
+    copy = os.path.join(root, *below, os.path.basename(source))
+    with _folder(root, below) as folder:
+        if not folder.has(os.path.basename(copy)):
+            folder.copy(source, os.path.basename(copy), algorithm, name)
+        if annotation:
+            beside = os.path.splitext(os.path.basename(copy))[0] + b".json"
+            if not folder.holds(beside, annotation):
+                folder.copy(annotation, beside)
     return Imported(name, copy)
 
 
-def _same(one: bytes, other: bytes) -> bool:
-    try:
-        with open(other, "rb") as there:
-            copied = there.read()
-    except FileNotFoundError:
-        return False
-    with open(one, "rb") as file:
-        return file.read() == copied
-
-
-def _copy(source: bytes, target: bytes, algorithm: str = "md5", digest: bytes = b"") -> None:
-    """Copy a file; where a digest is given, only if that is what it has."""
-    found = hashlib.new(algorithm, usedforsecurity=False)
-    with open(source, "rb") as reader, _replacing(target) as writer:
-        while piece := reader.read(PIECE):
-            found.update(piece)
-            try:
-                writer.write(piece)
-            except OSError as error:
-                raise _failed(target, error) from None
-        if digest and found.digest() != digest:
-            why = "changed while it was copied; index it again later"
-            raise Changing(os.fsdecode(source), why)
-
-
 @contextmanager
-def _replacing(target: bytes) -> Iterator[BinaryIO]:
-    """A file that takes the place of `target` when it is complete."""
-    try:
-        folder = os.path.dirname(target)
-        os.makedirs(folder, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=b".", dir=folder)
-    except OSError as error:
-        raise _failed(target, error) from None
-    try:
-        with os.fdopen(handle, "wb") as writer:
-            yield writer
-            try:
-                writer.flush()
-                os.fchmod(handle, 0o644)
-                os.fsync(handle)
-                os.replace(name, target)
-            except OSError as error:
-                raise _failed(target, error) from None
-    except BaseException:
-        os.unlink(name)
-        raise
+def _folder(root: bytes, below: Sequence[bytes]) -> Iterator[_Folder]:
+    """A folder below the read-add location, reached through no link."""
+    path = os.path.join(root, *below)
+    with ExitStack() as opened:
+        try:
+            os.makedirs(root, exist_ok=True)
+            fd = os.open(root, FOLLOWED)
+            opened.callback(os.close, fd)
+            for step in below:
+                fd = enter(fd, step, make=True)
+                opened.callback(os.close, fd)
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise _failed(path, error) from None
+            why = "a file or a symbolic link where a folder is needed"
+            raise StoreFailed(os.fsdecode(path), why, "move that away") from None
+        yield _Folder(path, fd)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """An open folder; a link in it counts as nothing, and is replaced."""
+
+    path: bytes
+    """For messages only."""
+    fd: int
+
+    def has(self, name: bytes) -> bool:
+        """Whether there is a file of this name."""
+        try:
+            found = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return stat.S_ISREG(found.st_mode)
+
+    def holds(self, name: bytes, other: bytes) -> bool:
+        """Whether the file of this name has the same content as the file at a path."""
+        if not self.has(name):
+            return False
+        try:
+            handle = os.open(name, _READ, dir_fd=self.fd)
+        except OSError:  # gone since, or a link by now
+            return False
+        with open(handle, "rb") as there, open(other, "rb") as file:
+            return file.read() == there.read()
+
+    def copy(self, source: bytes, name: bytes, algorithm: str = "md5", digest: bytes = b"") -> None:
+        """Copy a file; where a digest is given, only if that is what it has."""
+        found = hashlib.new(algorithm, usedforsecurity=False)
+        target = os.path.join(self.path, name)
+        with open(source, "rb") as reader, self._replacing(name, target) as writer:
+            while piece := reader.read(PIECE):
+                found.update(piece)
+                try:
+                    writer.write(piece)
+                except OSError as error:
+                    raise _failed(target, error) from None
+            if digest and found.digest() != digest:
+                why = "changed while it was copied; index it again later"
+                raise Changing(os.fsdecode(source), why)
+
+    @contextmanager
+    def _replacing(self, name: bytes, target: bytes) -> Iterator[BinaryIO]:
+        """A file that takes the place of `name` when it is complete."""
+        temporary = b"." + os.urandom(8).hex().encode()
+        try:
+            handle = os.open(temporary, _NEW, 0o600, dir_fd=self.fd)
+        except OSError as error:
+            raise _failed(target, error) from None
+        try:
+            with os.fdopen(handle, "wb") as writer:
+                yield writer
+                try:
+                    writer.flush()
+                    os.fchmod(handle, 0o644)
+                    os.fsync(handle)
+                    os.replace(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+                except OSError as error:
+                    raise _failed(target, error) from None
+        except BaseException:
+            os.unlink(temporary, dir_fd=self.fd)
+            raise
 
 
 def _failed(target: bytes, error: OSError) -> StoreFailed:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,7 +75,7 @@ def test_source_that_changes_before_it_is_copied(
     makedirs = os.makedirs
 
     def change(folder: bytes, exist_ok: bool = False) -> None:
-        makedirs(folder, exist_ok=exist_ok)
+        makedirs(folder, exist_ok=exist_ok)  # of the root, which is there
         photo.write_bytes(b"rex")
 
     monkeypatch.setattr(os, "makedirs", change)
@@ -93,3 +95,64 @@ def test_root_that_cannot_be_written(photo: Path, tmp_path: Path) -> None:
     blocked.write_text("a file")
     with pytest.raises(StoreFailed):
         copy(photo, blocked)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_link_to_a_folder_is_not_followed(
+    photo: Path, root: Path, tmp_path: Path, step: int
+) -> None:
+    """Somebody who can write in the location put it where a folder of copies is going to be."""
+    name = hashlib.md5(photo.read_bytes()).hexdigest()
+    outside = tmp_path / "outside"
+    (outside / name[:2] / name).mkdir(parents=True)
+    (outside / name).mkdir()
+    link = root.joinpath(*("imported", name[:2], name)[:step])
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside)
+    with pytest.raises(StoreFailed, match="symbolic link"):
+        copy(photo, root, photo.with_suffix(".json"))
+    assert files(outside) == []
+
+
+def test_links_in_the_place_of_copies_are_replaced(photo: Path, root: Path, tmp_path: Path) -> None:
+    done = copy(photo, root, photo.with_suffix(".json"))
+    victims = [tmp_path / "victim.jpg", tmp_path / "victim.json"]
+    made = Path(os.fsdecode(done.path))
+    for victim, there in zip(victims, (made, made.with_suffix(".json"))):
+        victim.write_text("mine")
+        there.unlink()
+        there.symlink_to(victim)
+    copy(photo, root, photo.with_suffix(".json"))
+    assert [victim.read_text() for victim in victims] == ["mine", "mine"]
+    assert made.read_bytes() == photo.read_bytes()
+    assert not made.is_symlink()
+    assert made.with_suffix(".json").read_text() == "{}"
+    assert len(files(root)) == 2
+
+
+def test_links_planted_meanwhile(photo: Path, root: Path, tmp_path: Path) -> None:
+    """As fast as another process can: nothing is ever written outside."""
+    outside, name = tmp_path / "outside", hashlib.md5(photo.read_bytes()).hexdigest()
+    (outside / name[:2] / name).mkdir(parents=True)
+    stop = threading.Event()
+
+    def plant() -> None:
+        while not stop.is_set():
+            for at in (1, 2, 3):
+                path = root.joinpath(*("imported", name[:2], name)[:at])
+                with suppress(OSError):
+                    path.rename(tmp_path / f"moved-{os.urandom(4).hex()}")
+                with suppress(OSError):
+                    path.symlink_to(outside)
+                    path.unlink()
+
+    planter = threading.Thread(target=plant)
+    planter.start()
+    try:
+        for _ in range(100):
+            with suppress(StoreFailed):
+                copy(photo, root, photo.with_suffix(".json"))
+    finally:
+        stop.set()
+        planter.join()
+    assert files(outside) == []
