@@ -10,20 +10,23 @@ import click
 
 from ldb.cli.app import App
 from ldb.cli.caching import cache_options
+from ldb.cli.formats import FormatName
 from ldb.cli.output import Output, visible
 from ldb.cli.showing import joined, plural
-from ldb.formats.pairs import AUTO, NAMES
 from ldb.instantiate.options import InstantiateOptions, InstantiateReport, Link
-from ldb.porcelain.instantiate import is_strict
+from ldb.porcelain.instantiate import in_format
 
 F = TypeVar("F", bound=Callable[..., Any])
 FAILED = 1
 
-_FORMATS = [name for name, known in NAMES.items() if known != AUTO]
 _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-m", "--format", "--output-format", "format_"), {
-        "type": click.Choice(_FORMATS), "default": "bare", "show_default": True,
-        "help": "bare: all objects; strict: only those that have an annotation.",
+        "type": FormatName(reading=False), "default": "bare", "show_default": True,
+        "help": "bare: all objects; strict: only those that have an annotation; others: "
+                "docs/formats/labels.md.",
+    }),
+    (("-p", "--param", "params"), {
+        "multiple": True, "metavar": "KEY=VALUE", "help": "A parameter of the format; repeatable.",
     }),
     (("-t", "--target"), {
         "metavar": "DIR", "type": click.Path(), "help": "Folder to write into.",
@@ -51,32 +54,40 @@ def writing_options(function: F) -> F:
 
 
 def options_of(
-    app: App, default: str, *, format_: str, target: str | None, **given: Any
+    app: App,
+    default: str,
+    *,
+    format_: str,
+    params: tuple[str, ...],
+    target: str | None,
+    **given: Any,
 ) -> InstantiateOptions:
     """The options as the library takes them; `default` is the target where none is given."""
     folder = os.path.normpath(os.path.join(app.cwd, target)) if target else default
     cache = cache_options(app)
-    return InstantiateOptions(folder, strict=is_strict(format_), cache=cache, **given)
+    return in_format(InstantiateOptions(folder, cache=cache, **given), format_, params)
 
 
-def tell(report: InstantiateReport, folder: str, out: Output) -> int | None:
+def tell(report: InstantiateReport, options: InstantiateOptions, out: Output) -> int | None:
     """Say what was written where; the exit code."""
     for problem in report.problems:
         out.warn(f"{visible(problem.path)}: {problem.why}")
     for problem in report.passed_over:
         out.detail(f"{visible(problem.path)}: {problem.why}; another path had it")
+    for loss in report.losses:
+        more = f", {loss.count:,} times" if loss.count > 1 else ""
+        out.warn(f"not carried over: {visible(loss.why)} ({visible(loss.first)}{more})")
     if out.as_json:
-        out.json(_value(report, folder))
+        out.json(_value(report, options.folder))
     else:
-        out.say(_summary(report, folder))
+        out.say(_summary(report, options.folder, options.labels is not None))
     return FAILED if report.problems else None
 
 
-def _summary(report: InstantiateReport, folder: str) -> str:
-    written = (
-        f"wrote {plural(report.objects, 'data object')} "
-        f"and {plural(report.annotations, 'annotation')} to {folder}"
-    )
+def _summary(report: InstantiateReport, folder: str, in_labels: bool) -> str:
+    what = "label file" if in_labels else "annotation"
+    count = report.label_files if in_labels else report.annotations
+    written = f"wrote {plural(report.objects, 'data object')} and {plural(count, what)} to {folder}"
     return joined([
         written,
         f"{plural(report.already_there, 'file')} there already" if report.already_there else "",
@@ -92,9 +103,13 @@ def _value(report: InstantiateReport, folder: str) -> dict[str, Any]:
         "folder": folder,
         "data_objects": report.objects,
         "annotations": report.annotations,
+        "label_files": report.label_files,
         "already_there": report.already_there,
         "skipped": report.skipped,
         "removed": report.removed,
         "left": report.left,
         "problems": [{"path": each.path, "why": each.why} for each in report.problems],
+        "not_carried_over": [
+            {"why": each.why, "count": each.count, "first": each.first} for each in report.losses
+        ],
     }

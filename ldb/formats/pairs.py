@@ -10,23 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ldb.errors import BadInput
-
 STRICT = "strict-pairs"
 BARE = "bare-pairs"
 AUTO = "auto"
-NAMES = {"auto": AUTO, "strict": STRICT, STRICT: STRICT, "bare": BARE, BARE: BARE}
-"""Every spelling of a format, and the format."""
-
 SUFFIX = b".json"
-
-
-def format_named(name: str) -> str:
-    """The format that `name` spells; raises `BadInput` listing all of them."""
-    try:
-        return NAMES[name]
-    except KeyError:
-        raise BadInput("--format", f"{name!r} is not one of {', '.join(NAMES)}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from ldb.indexing.publish import IndexRoots, Run, map_root, publish_run, roots_o
 from ldb.indexing.read import BatchResult
 from ldb.instance import Instance
 from ldb.maps import edit
-from ldb.objects.batch import BatchWriter
 from ldb.objects.model import BlobType
 from ldb.refs.name import INDEX
 
@@ -44,7 +43,8 @@ def index_annotations(
     gathered = Gathered(catalog, now())
     with instance.objects.writer() as writer:
         old = roots_of(instance, base, writer)
-        found = _as_batch(writer, payloads, ids)
+        oids = writer.add_many(BlobType.ANNOTATION, [payloads[each] for each in sorted(payloads)])
+        found = known_batch(ids, oids)
         for _ in gathered.path_changes([found], {}):
             raise AssertionError("annotations alone change no path")
         rows = gathered.object_changes(writer, [])
@@ -69,12 +69,9 @@ def _check_known(catalog: Catalog, ids: np.typing.NDArray[np.bytes_]) -> None:
         raise NotFound("data object", f"id:{name}", "is it indexed? `ldb list ds:root`")
 
 
-def _as_batch(
-    writer: BatchWriter, payloads: Mapping[bytes, bytes], ids: np.typing.NDArray[np.bytes_]
-) -> BatchResult:
+def known_batch(ids: np.typing.NDArray[np.bytes_], oids: Sequence[bytes]) -> BatchResult:
     """What a worker gives for data files that are known and have another annotation now."""
     count = len(ids)
-    oids = writer.add_many(BlobType.ANNOTATION, [payloads[each] for each in sorted(payloads)])
     nothing = np.zeros(0, np.uint64)
     return BatchResult(
         keys=np.zeros(0, "S1"),

@@ -19,12 +19,12 @@ from ldb.catalog import SeenPath, record_payload, seen_value
 from ldb.errors import BadInput, LdbError, StoreFailed
 from ldb.ids import NO_OID, Oid
 from ldb.indexing.cloudjobs import CloudBatch, CloudJobs
-from ldb.indexing.jobs import Kind
+from ldb.indexing.jobs import Kind, label_rows
 from ldb.indexing.read import BatchResult, Problem, as_column
 from ldb.indexing.records import file_type
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload
-from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA, KIND_LABELS
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.cloudlisting import Fact
 from ldb.storage.reading import HASHES, settled_mtime
@@ -124,8 +124,10 @@ class _Work:
     """One a job."""
     notes: list[_Row] = field(default_factory=list)
     data: list[_Row] = field(default_factory=list)
-    known: list[tuple[int, bytes, str]] = field(default_factory=list)
-    """Known data files whose annotation is new: position, id, the annotation's URI."""
+    known: list[tuple[int, bytes, str, bytes]] = field(default_factory=list)
+    """Known data files whose annotation is new: position, id, the annotation's URI or its oid."""
+    labels: list[tuple[int, bytes]] = field(default_factory=list)
+    """Label files: position, packed row."""
     gone: list[int] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     to_parse: dict[str, Fact] = field(default_factory=dict)
@@ -152,7 +154,9 @@ class _Work:
             if kind == Kind.GONE:
                 self.gone.append(at)
             elif kind == Kind.KNOWN_DATA:
-                self.known.append((at, content, beside))
+                self.known.append((at, content, beside, oid))
+            elif kind == Kind.LABELS:
+                self.labels.append((at, content))
             elif kind == Kind.ANNOTATION:
                 row = _Row(at, uri + name.decode(), folder.facts[name])
                 self.to_parse[row.name] = row.fact
@@ -254,19 +258,26 @@ class _Work:
         self.gone += [row.at for row in self.notes if row.name not in oids]
         notes = [row for row in self.notes if row.name in oids]
         data = [row for row in self.data if self._is_good(row, oids)]
-        known = [row for row in self.known if row[2] in oids]
+        known = [
+            (at, name, each) for at, name, uri, oid in self.known if (each := oid or oids.get(uri))
+        ]
+        labels = label_rows(row for _, row in self.labels)
         beside = [row.note_oid or oids.get(row.note, b"") for row in data]
         records = writer.add_many(
             BlobType.RECORD, [self._record(row, oid) for row, oid in zip(data, beside)]
         )
         rows = notes + data
-        at = np.array([row.at for row in rows] + self.gone, np.int64)
+        labelled = [at for at, _ in self.labels]
+        at = np.array([row.at for row in rows] + labelled + self.gone, np.int64)
         order = np.argsort(at)
         blank = [bytes(32)] * len(self.gone)
         contents: list[bytes] = [oids[row.name] for row in notes]
         contents += [self.digests[row.name].ljust(32, b"\0") for row in data]
+        contents += [row.content for row in labels]
         now = self.reader.run_time * 1_000_000
-        mtimes = [_mtime(row.fact, now) for row in rows]
+        mtimes = [_mtime(row.fact, now) for row in rows] + [row.mtime for row in labels]
+        sizes = [row.fact.size for row in rows] + [row.size for row in labels]
+        stamps = [stamp_of(row.fact.token) for row in rows] + [row.stamp for row in labels]
         where = np.empty(len(at), np.int64)
         where[order] = np.arange(len(at))
 
@@ -274,7 +285,7 @@ class _Work:
         by_path = np.argsort(
             np.array([row.at for row in data] + [row[0] for row in known], np.int64)
         )
-        linked = [oid or NO_OID for oid in beside] + [oids[row[2]] for row in known]
+        linked = [oid or NO_OID for oid in beside] + [row[2] for row in known]
         ids = [self.digests[row.name] for row in data] + [row[1] for row in known]
         attributes = np.zeros((len(ids), 4), np.int64)
         attributes[: len(data), 0] = [row.fact.mtime for row in data]
@@ -285,18 +296,16 @@ class _Work:
         return BatchResult(
             keys=np.array(self.keys, np.bytes_)[at[order]],
             contents=as_column(contents + blank, 32)[order],
-            sizes=_numbers([row.fact.size for row in rows], len(at))[order],
+            sizes=_numbers(sizes, len(at))[order],
             mtimes=_numbers(mtimes, len(at))[order],
-            kinds=_kinds(len(notes), len(data), len(at))[order],
+            kinds=_kinds(len(notes), len(data), len(labels), len(at))[order],
             ids=np.frombuffer(b"".join(ids), f"S{width}")[by_path],
             records=as_column(records + [NO_OID] * len(known), 32)[by_path],
             annotations=as_column(linked, 32)[by_path],
             rows=np.append(where[len(notes) : len(rows)], np.full(len(known), -1))[by_path],
             attributes=attributes[by_path],
             problems=self.problems,
-            stamps=as_column(
-                [stamp_of(row.fact.token) for row in rows] + [bytes(16)] * len(self.gone), 16
-            )[order],
+            stamps=as_column(stamps + [bytes(16)] * len(self.gone), 16)[order],
             pins=(pins[0][by_path], pins[1][by_path]),
         )
 
@@ -331,7 +340,8 @@ def _numbers(values: Sequence[int], count: int) -> NDArray[np.uint64]:
     return column
 
 
-def _kinds(notes: int, data: int, count: int) -> NDArray[np.uint8]:
+def _kinds(notes: int, data: int, labels: int, count: int) -> NDArray[np.uint8]:
     kinds = np.zeros(count, np.uint8)
     kinds[:notes], kinds[notes : notes + data] = KIND_ANNOTATION, KIND_DATA
+    kinds[notes + data : notes + data + labels] = KIND_LABELS
     return kinds

@@ -23,6 +23,7 @@ from ldb.indexing.jobs import FolderJobs, Job, Kind, folder_jobs
 from ldb.indexing.scan import BATCH, Scan
 from ldb.indexing.seen import Cursor, Seen
 from ldb.indexing.targets import only
+from ldb.objects.indexrows import KIND_LABELS
 from ldb.progress import SILENT, Progress
 from ldb.storage.cloudlisting import Fact, Sorted, Window, fit
 from ldb.storage.listing import Folder
@@ -79,11 +80,35 @@ class CloudScan(Scan):
         with closing(Sorted()) as entries:
             complete = self._list(target, entries)
             self.progress.start("indexing")
-            jobs = self._cloud_jobs(target, entries.windows(), complete)
+            windows = entries.windows()
+            if target.labels is not None:
+                jobs = self._label_jobs(target, windows, complete)
+            else:
+                jobs = self._cloud_jobs(target, windows, complete)
             if target.vouched:
                 jobs = map(sample.seen, jobs)
             yield from batches_of(jobs, BATCH, target.vouched)
         sample.check(self.clients)
+
+    def _label_jobs(
+        self, target: CloudTarget, windows: Iterator[Window], complete: bool
+    ) -> Iterator[CloudJobs]:
+        from ldb.indexing.labelgroups import cloud_jobs  # pairs do without
+
+        chosen = [each for each in (self._chosen(target, one) for one in windows) if each.names]
+        for jobs, facts in cloud_jobs(self, target, chosen, complete):
+            named = {name: facts[name] for name in jobs.names if name in facts}
+            yield CloudJobs(jobs, named)
+
+    def _chosen(self, target: CloudTarget, window: Window) -> Window:
+        """Those objects of a folder that are asked for."""
+        if target.whole(window.folder):
+            return window
+        names = target.chosen(window.folder, window.names)
+        kept = [at for at, name in enumerate(window.names) if name in names]
+        return Window(
+            window.folder, [window.names[at] for at in kept], [window.facts[at] for at in kept]
+        )
 
     def _list(self, target: CloudTarget, entries: Sorted) -> bool:
         """List the target into `entries`; False where some of it may be missing."""
@@ -132,7 +157,7 @@ class CloudScan(Scan):
     def _cloud_jobs(
         self, target: CloudTarget, windows: Iterator[Window], complete: bool
     ) -> Iterator[CloudJobs]:
-        seen = self._cursor(target)
+        seen = self.cursor(target)
         for window, following in _with_next(windows):
             start = _start(window.folder)
             yield from self._forget_cloud(target, seen.until(start), complete)
@@ -146,7 +171,7 @@ class CloudScan(Scan):
                 yield jobs
         yield from self._forget_cloud(target, seen.rest(), complete)
 
-    def _cursor(self, target: CloudTarget) -> Cursor:
+    def cursor(self, target: CloudTarget) -> Cursor:
         """The rows of `paths` beside the listing."""
         if not target.only_names:
             return Cursor(self.catalog.paths_under(target.folder))
@@ -167,7 +192,7 @@ class CloudScan(Scan):
         numbered = zip(rows.keys, range(len(rows.keys)))
         for prefix, group in groupby(numbered, key=lambda row: _prefix(row[0])):
             if target.whole(prefix[:-1]):
-                yield folder_jobs(prefix, [self._gone(rows, prefix, key, at) for key, at in group])
+                yield folder_jobs(prefix, [self.gone(rows, prefix, key, at) for key, at in group])
 
     def _compare_cloud(
         self, target: CloudTarget, window: Window, old: Seen, whole: bool
@@ -178,7 +203,9 @@ class CloudScan(Scan):
         prefix = _start(window.folder)
         keys = [prefix + name for name in names]
         where = {key: at for at, key in enumerate(old.keys)}
-        stands = _standing(where, keys, facts, old)
+        stands = standing(where, keys, facts, old)
+        if KIND_LABELS in old.kinds:  # it was read in another format
+            stands = [at if at >= 0 and old.kinds[at] != KIND_LABELS else -1 for at in stands]
         pairing = pair(names, self.strict)
         self.counts.data += len(pairing.data)
         self.counts.annotations += len(pairing.annotations)
@@ -257,9 +284,7 @@ def _only(window: Window, names: frozenset[bytes]) -> Window:
     )
 
 
-def _standing(
-    where: dict[bytes, int], keys: list[bytes], facts: list[Fact], old: Seen
-) -> list[int]:
+def standing(where: dict[bytes, int], keys: list[bytes], facts: list[Fact], old: Seen) -> list[int]:
     """For each object the row of `old` that it still is as, or -1."""
     if not where:
         return [-1] * len(keys)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ldb.formats.pairs import is_annotation, stem_of
+from ldb.formats.registry import Chosen
 from ldb.storage.globs import Part, fits
 
 Glob = tuple[bytes, Sequence["Part | None"]]
@@ -29,6 +30,8 @@ class CloudTarget:
     globs: tuple[Glob, ...] = ()
     vouched: bool = False
     """Whether the MD5 of a listing is believed (`add-storage --trust-etag`)."""
+    labels: Chosen | None = None
+    """The label format to read it in; None: pairs."""
 
     @property
     def all(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from struct import Struct
 from typing import NamedTuple
 
 
@@ -23,6 +24,8 @@ class Kind(IntEnum):
     """Read an annotation file."""
     GONE = 3
     """A path of the index that is no longer there."""
+    LABELS = 4
+    """A label file, which was read already: only its row is to be written."""
 
 
 class Job(NamedTuple):
@@ -33,9 +36,31 @@ class Job(NamedTuple):
     annotation: bytes = b""
     """Name of the annotation file to read, beside the data file."""
     content: bytes = b""
-    """KNOWN_DATA: the data object id."""
+    """KNOWN_DATA: the data object id; LABELS: a `LabelRow`, packed."""
     annotation_oid: bytes = b""
-    """Oid of an annotation file that is unchanged."""
+    """Oid of an annotation that was read already: its file is unchanged, or a label file."""
+
+
+class LabelRow(NamedTuple):
+    """What a label file's row of `paths` says; travels in a job's `content`."""
+
+    content: bytes
+    """32 bytes: which format it was read as, and how."""
+    size: int
+    mtime: int
+    stamp: bytes = bytes(16)
+
+    def packed(self) -> bytes:
+        """64 bytes."""
+        return _LABEL_ROW.pack(*self)
+
+
+_LABEL_ROW = Struct("<32sQQ16s")
+
+
+def label_rows(jobs: Iterable[bytes]) -> list[LabelRow]:
+    """The rows that jobs hold."""
+    return [LabelRow(*_LABEL_ROW.unpack(each)) for each in jobs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +75,9 @@ class FolderJobs:
     notes: list[bytes]
     """Names of the annotation files to read beside the data files; empty: none."""
     contents: list[bytes] = field(default_factory=list)
-    """KNOWN_DATA: the data object id; no list at all where there is none."""
+    """As in `Job`; no list at all where there is none."""
     oids: list[bytes] = field(default_factory=list)
-    """Oids of annotation files that are unchanged; no list at all where there is none."""
+    """Oids of annotations that were read already; no list at all where there is none."""
 
     def __len__(self) -> int:
         return len(self.names)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from ldb.catalog import FOLDER_END
 from ldb.errors import BadInput
 from ldb.ids import NO_OID
-from ldb.indexing.jobs import FolderJobs, Kind
+from ldb.indexing.jobs import FolderJobs, Kind, label_rows
 from ldb.indexing.records import Attributes, Records, attributes_of
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload, annotation_payloads
-from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA, KIND_LABELS
 from ldb.objects.model import MAX_PAYLOAD, BlobType
 from ldb.storage.location import LOCAL
 from ldb.storage.reading import (
@@ -79,7 +79,7 @@ TEXTS = 128
 """Annotation files that are held in memory at a time."""
 
 _DATA, _ANNOTATION = int(Kind.DATA), int(Kind.ANNOTATION)
-_KNOWN_DATA, _GONE = int(Kind.KNOWN_DATA), int(Kind.GONE)
+_KNOWN_DATA, _GONE, _LABELS = int(Kind.KNOWN_DATA), int(Kind.GONE), int(Kind.LABELS)
 """Plain numbers: comparing with a member costs four times as much."""
 
 
@@ -142,8 +142,11 @@ class _Batch:
         """For each row of `_data`, where its annotation's payload is, or -1."""
         self._old_notes: dict[int, bytes] = {}
         """Row of `_data` → oid of its annotation, read in an earlier run."""
-        self._known: list[tuple[int, bytes, int]] = []
-        """Known data files whose annotation is new: position, id, place of its payload."""
+        self._known: list[tuple[int, bytes, int, bytes]] = []
+        """Known data files whose annotation is new: position, id, place of its payload or -1,
+        else its oid."""
+        self._labels: list[tuple[int, bytes]] = []
+        """Label files: position, packed row."""
         self._gone: list[int] = []
         self._problems: list[Problem] = []
 
@@ -221,11 +224,14 @@ class _Batch:
         """Known data files with new annotations, and paths that are gone."""
         for at, kind in enumerate(work.kinds):
             if kind == _KNOWN_DATA:
-                place = place_of[work.notes[at]]
-                if place >= 0:
-                    self._known.append((start + at, work.contents[at], place))
+                place = place_of.get(work.notes[at], -1)
+                oid = work.oids[at] if work.oids else b""
+                if place >= 0 or oid:
+                    self._known.append((start + at, work.contents[at], place, oid))
             elif kind == _GONE:
                 self._gone.append(start + at)
+            elif kind == _LABELS:
+                self._labels.append((start + at, work.contents[at]))
 
     def _read_data(
         self,
@@ -280,8 +286,9 @@ class _Batch:
         made = self._reader.records.payloads(beside, files, self._uris)
         records = writer.add_many(BlobType.RECORD, made)
 
-        # Rows of `paths`: annotations, data files, what is gone; then put in order.
-        at = np.array(notes.at + data.at + self._gone, dtype=np.int64)
+        # Rows of `paths`: annotations, data files, label files, what is gone; then put in order.
+        labelled = [at for at, _ in self._labels]
+        at = np.array(notes.at + data.at + labelled + self._gone, dtype=np.int64)
         order = np.argsort(at)
         read = slice(len(notes.at)), slice(len(notes.at), len(notes.at) + len(data.at))
         contents, kinds = np.zeros((len(at), 32), np.uint8), np.zeros(len(at), np.uint8)
@@ -292,13 +299,22 @@ class _Batch:
         for part, found in zip(read, (notes, data)):
             sizes[part] = [state.st_size for state in found.states]
             mtimes[part] = _mtimes(found)
+        if labelled:
+            part = slice(read[1].stop, read[1].stop + len(labelled))
+            made_rows = label_rows(row for _, row in self._labels)
+            contents[part] = as_column([row.content for row in made_rows], 32)
+            sizes[part] = [row.size for row in made_rows]
+            mtimes[part] = [row.mtime for row in made_rows]
+            kinds[part] = KIND_LABELS
         rows = np.empty(len(at), np.int64)
         rows[order] = np.arange(len(at))
 
         # Objects: data files that were read, then known ones; then put in order.
         where = np.array(data.at + [each[0] for each in known], dtype=np.int64)
         by_path = np.argsort(where)
-        linked = [oid or NO_OID for oid in beside] + [oids[place] for _, _, place in known]
+        linked = [oid or NO_OID for oid in beside] + [
+            oids[place] if place >= 0 else oid for _, _, place, oid in known
+        ]
         ids = self._digests + [each[1] for each in known]
         return BatchResult(
             keys=np.array(self._keys, dtype=np.bytes_)[at[order]],

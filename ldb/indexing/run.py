@@ -77,8 +77,12 @@ class IndexReport:
     new_paths: int = 0
     gone_paths: int = 0
     updated_objects: int = 0
+    label_files: int = 0
+    """Of formats that have such; `labels_read` of them were read."""
+    labels_read: int = 0
     lone: int = 0
-    """Annotations without a data file, or with `strict` data files without annotation."""
+    """Annotations without a data file, or with `strict` data files without annotation; in label
+    formats what is neither."""
     problems: list[Problem] = field(default_factory=list)
     version: Version | None = None
 
@@ -166,7 +170,8 @@ def _edited(
     )
     assert options.engine is not None
     with reading(scan.batches(), opener, options.engine) as results:
-        changes = gathered.path_changes(_counted(results, progress), scan.replaced)
+        everything = _with_elsewhere(_counted(results, progress), scan)
+        changes = gathered.path_changes(everything, scan.replaced)
         paths = edit(writer, writer, PATHS, old.paths.root, changes)
         # The workers publish their packs meanwhile, and this process its own.
         rows = gathered.object_changes(writer, scan.unchanged)
@@ -179,6 +184,15 @@ def _counted(results: Iterator[BatchResult], progress: Progress) -> Iterator[Bat
     for result in results:
         progress.advance(len(result.keys))
         yield result
+
+
+def _with_elsewhere(results: Iterator[BatchResult], scan: Scan) -> Iterator[BatchResult]:
+    """The results, then what label files say of data objects by their ids."""
+    yield from results
+    if scan.elsewhere:
+        from ldb.indexing.labelscan import elsewhere  # pairs do without
+
+        yield elsewhere(scan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +288,8 @@ def own_folder(instance: Instance) -> frozenset[tuple[int, int]]:
 def _fill(report: IndexReport, scan: Scan, gathered: Gathered) -> None:
     report.found_objects = scan.counts.data
     report.found_annotations = scan.counts.annotations
+    report.label_files = scan.counts.labels
+    report.labels_read = scan.counts.labels_read
     report.lone = scan.counts.lone
     report.gone_paths = scan.counts.gone
     report.new_objects = gathered.counts.new_objects

@@ -16,7 +16,7 @@ from ldb.indexing.jobs import FolderJobs, Job, Kind, folder_jobs
 from ldb.indexing.seen import Cursor, Seen
 from ldb.indexing.targets import Target, only
 from ldb.indexing.walkers import LARGE, Listed, walk_large
-from ldb.objects.indexrows import KIND_DATA
+from ldb.objects.indexrows import KIND_DATA, KIND_LABELS
 from ldb.storage.listing import Folder, Report, read_folder, walk
 from ldb.storage.location import LOCAL
 
@@ -35,6 +35,9 @@ class ScanCounts:
     annotations: int = 0
     lone: int = 0
     gone: int = 0
+    labels: int = 0
+    """Label files, of formats that have such, and how many of them were read."""
+    labels_read: int = 0
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class Scan:
     replaced: dict[bytes, bytes] = field(default_factory=dict)
     """Key of a data file that was read again or is gone → the data object id it had."""
     unchanged: list[bytes] = field(default_factory=list)
+    elsewhere: dict[bytes, bytes] = field(default_factory=dict)
+    """Known data object id → oid of the annotation that a label file gives it by its id."""
 
     def batches(self) -> Iterator[list[FolderJobs]]:
         """Jobs in key order, `BATCH` at a time."""
@@ -72,7 +77,11 @@ class Scan:
     def _jobs(self) -> Iterator[FolderJobs]:
         for target in self.targets:
             prefix = LOCAL.encode() + target.folder
-            if target.names is None:
+            if target.labels is not None:
+                from ldb.indexing.labelgroups import local_jobs  # pairs do without
+
+                yield from local_jobs(self, target)
+            elif target.names is None:
                 seen = Cursor(self.catalog.paths_under(prefix))
                 for folder in self._folders(target.folder):
                     start = LOCAL.encode() + folder.path[:-1] + FOLDER_END
@@ -102,9 +111,9 @@ class Scan:
     def _forget(self, rows: Seen) -> Iterator[FolderJobs]:
         numbered = zip(rows.keys, range(len(rows.keys)))
         for prefix, group in itertools.groupby(numbered, key=lambda row: _prefix(row[0])):
-            yield folder_jobs(prefix, [self._gone(rows, prefix, key, at) for key, at in group])
+            yield folder_jobs(prefix, [self.gone(rows, prefix, key, at) for key, at in group])
 
-    def _gone(self, rows: Seen, prefix: bytes, key: bytes, at: int) -> Job:
+    def gone(self, rows: Seen, prefix: bytes, key: bytes, at: int) -> Job:
         self.counts.gone += 1
         if rows.kinds[at] == KIND_DATA:
             self.replaced[key] = rows.id_at(at, self.catalog.instance.id_bytes)
@@ -119,6 +128,7 @@ class Scan:
         folder = listed.folder() if isinstance(listed, Listed) else listed
         keys = [prefix + name for name in folder.names] if len(old) else []
         same = old.keys == keys and old.sizes == folder.sizes and old.mtimes == folder.mtimes
+        same = same and KIND_LABELS not in old.kinds
         if same and self._all_counted(old):
             self._count_unchanged(old)
             return
@@ -147,6 +157,8 @@ class Scan:
         An annotation has a row only where it is some data file's. So with as many of the
         one as of the other each data file has its own.
         """
+        if KIND_LABELS in old.kinds:
+            return False  # this folder was read in another format
         return not self.strict or 2 * old.kinds.count(KIND_DATA) == len(old)
 
     def _count_unchanged(self, old: Seen) -> None:
@@ -184,7 +196,7 @@ class Scan:
                 oid = old.content_at(stands[note])
             if row < 0:
                 jobs.append(Job(Kind.DATA, names[at], name, b"", oid))
-                if keys[at] in where:
+                if keys[at] in where and old.kinds[where[keys[at]]] == KIND_DATA:
                     self.replaced[keys[at]] = old.id_at(where[keys[at]], width)
             elif name:
                 known = old.id_at(row, width)
@@ -201,7 +213,7 @@ class Scan:
         there.update(key for key in keys if not is_annotation(key))
         there.update(prefix + name for name in folder.unread)
         gone = [(key, at) for at, key in enumerate(old.keys) if key not in there]
-        return [self._gone(old, prefix, key, at) for key, at in gone]
+        return [self.gone(old, prefix, key, at) for key, at in gone]
 
 
 def _all_new(prefix: bytes, names: list[bytes], pairing: Pairing) -> FolderJobs:
@@ -225,7 +237,12 @@ def _standing(
 ) -> list[int]:
     """For each file the row of `old` that it still is as, or -1."""
     return [
-        at if at >= 0 and old.sizes[at] == size and old.mtimes[at] == mtime else -1
+        at
+        if at >= 0
+        and old.sizes[at] == size
+        and old.mtimes[at] == mtime
+        and old.kinds[at] != KIND_LABELS
+        else -1
         for at, size, mtime in zip(
             (where.get(key, -1) for key in keys), folder.sizes, folder.mtimes
         )

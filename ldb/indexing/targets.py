@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ldb.formats.pairs import is_annotation, stem_of
+from ldb.formats.registry import Chosen
 from ldb.storage.listing import Folder, Report
 
 
@@ -17,6 +18,8 @@ class Target:
     folder: bytes
     """Absolute, with a trailing slash."""
     names: frozenset[bytes] | None = None
+    labels: Chosen | None = None
+    """The label format to read it in; None: pairs."""
 
     def about(self, report: Report) -> Report:
         """`report` for what concerns this target: of other files in the folder, nothing."""

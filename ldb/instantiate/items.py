@@ -6,18 +6,21 @@ the parent holds columns and no object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ldb.catalog import fill
 from ldb.errors import BadInput, Corrupt
+from ldb.formats.base import Placing, Writer
 from ldb.instance import Instance
 from ldb.instantiate.layout import Layout
 from ldb.instantiate.model import Item, RecordRow
-from ldb.objects.codec import fields_of
+from ldb.instantiate.naming import Name, clean_folder
+from ldb.instantiate.options import Problem
+from ldb.objects.codec import decode, fields_of
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 
@@ -46,6 +49,10 @@ class Items:
     instance: Instance
     chosen: Chosen
     layout: Layout
+    writer: Writer | None = None
+    """The label format, which says into which folders data files go; None: pairs."""
+    refused: list[Problem] = field(default_factory=list)
+    """Objects of the last batches that the format has no folder for; emptied by who tells."""
 
     def batches(
         self, start: int, stop: int, most: int = BATCH, most_bytes: int = BATCH_BYTES
@@ -53,14 +60,29 @@ class Items:
         """The items of places [start, stop), some at a time."""
         batch: list[Item] = []
         size = 0
-        for item in self._items(start, stop):
+        items = self._items(start, stop)
+        for item in items if self.writer is None else self._placed(items, self.writer):
             batch.append(item)
             size += item.size + len(item.payload or b"")
             if len(batch) >= most or size >= most_bytes:
                 yield batch
                 batch, size = [], 0
-        if batch:
+        if batch or self.refused:
             yield batch
+
+    def _placed(self, items: Iterator[Item], writer: Writer) -> Iterator[Item]:
+        """The items in the folders that the format puts them into."""
+        for item in items:
+            source = item.paths[0]["path"] if item.paths else ""
+            try:
+                annotated = item.payload is not None
+                value = decode(item.payload or b"\xc0", "annotation")
+                folders = writer.place(Placing(value, annotated, item.type, source))
+            except BadInput as error:
+                why = f"{error.why} ({error.hint})" if error.hint else error.why
+                self.refused.append(Problem(source or f"id:{item.id.hex()}", why))
+                continue
+            yield item._replace(name=_below(folders, item.name)) if folders else item
 
     def _items(self, start: int, stop: int) -> Iterator[Item]:
         store, make = self.instance.objects, self._maker(start, stop)
@@ -99,9 +121,19 @@ class Items:
                 ),
                 payload,
                 oid,
+                type=record["type"],
             )
 
         return item
+
+
+def _below(folders: Sequence[str], name: Name) -> Name:
+    """The name inside folders that are called so; whatever is in them, they stay in the target."""
+    parts = [part.replace("/", "_") or "_" for part in folders]
+    above = clean_folder("/".join([*parts, ""]))
+    if f"{name.folder}/".startswith(f"{above}/"):
+        return name  # the folders of the source are these already
+    return name._replace(folder=f"{above}/{name.folder}" if name.folder else above)
 
 
 def first_path(record: RecordRow) -> str:

@@ -36,7 +36,7 @@ class Linker:
     def link_unchanged(self, items: list[Item]) -> list[bool]:
         """Link those that can be linked unread; which ones were."""
         linked = []
-        for _, size, paths, first_indexed, name, _, _, _, _ in items:
+        for _, size, paths, first_indexed, name, *_ in items:
             seen = paths[0] if paths else None
             if seen is None or not settled_mtime(seen["mtime"], first_indexed):
                 linked.append(False)

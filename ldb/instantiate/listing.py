@@ -64,7 +64,7 @@ class Listing:
     def _plan_fresh(self, items: list[Item], annotations_only: bool) -> None:
         """The same where nothing was there: no entries to compare, only lines."""
         add = self._lines.append
-        for object_id, _, _, _, (folder, data, note), payload, oid, _, _ in items:
+        for object_id, _, _, _, (folder, data, note), payload, oid, *_ in items:
             above, digits = folder and f"{folder}/", object_id.hex()
             if not annotations_only:
                 add(f"+ {digits} - {above}{data}\n")

@@ -58,7 +58,9 @@ def parse(text: str) -> Listed:
         elif mark == "-":
             listed.entries.pop(rest, None)
             listed.unfinished.discard(rest)
-        elif mark == "+" and (found := _entry(rest)):
+        elif (mark == "+" and (found := _entry(rest))) or (
+            mark == "*" and (found := _label_entry(rest))
+        ):
             path, entry = found
             if listed.entries.get(path) != entry:
                 listed.entries[path] = entry
@@ -78,8 +80,17 @@ def _entry(rest: str) -> tuple[str, Entry] | None:
     return path, Entry(bytes.fromhex(object_id), bytes.fromhex(annotation))
 
 
+def _label_entry(rest: str) -> tuple[str, Entry] | None:
+    digest, _, path = rest.partition(" ")
+    if len(digest) != 64 or not is_hex(digest) or not path:
+        return None
+    return path, Entry(bytes.fromhex(digest), is_label=True)
+
+
 def is_entry(fd: int, entry: Entry, algorithm: str) -> bool:
     """Whether an open file holds what the manifest says was written there."""
+    if entry.is_label:
+        return is_object(fd, entry.object_id, -1, "sha256")
     if not entry.annotation:
         return is_object(fd, entry.object_id, -1, algorithm)
     payload = payload_of(read_text(fd))
@@ -88,6 +99,8 @@ def is_entry(fd: int, entry: Entry, algorithm: str) -> bool:
 
 def line_of(path: str, entry: Entry) -> str:
     """The line that lists a file."""
+    if entry.is_label:
+        return f"* {entry.object_id.hex()} {path}\n"
     return f"+ {entry.object_id.hex()} {entry.annotation.hex() or '-'} {path}\n"
 
 

@@ -35,6 +35,8 @@ class Entry:
     object_id: bytes
     annotation: bytes = b""
     """Oid of the annotation in it; empty for a data file."""
+    is_label: bool = False
+    """It is a label file of a dataset, and `object_id` the SHA-256 of its bytes."""
 
 
 class Item(NamedTuple):
@@ -54,3 +56,4 @@ class Item(NamedTuple):
     had_data: Entry | None = None
     """What the manifest lists under the data file's name."""
     had_annotation: Entry | None = None
+    type: str = ""

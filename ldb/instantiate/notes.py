@@ -15,7 +15,7 @@ from ldb.instantiate.target import Refused, Target
 def write_new(target: Target, items: list[Item]) -> list[bool]:
     """Write the annotations of items that have one; which ones were written."""
     written = []
-    for _, _, _, _, (folder, _, name), payload, _, _, _ in items:
+    for _, _, _, _, (folder, _, name), payload, *_ in items:
         try:
             target.make(annotation_text(payload or b""))
             written.append(target.publish(target.open_folder(folder), name, replace=False))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ldb.formats.base import Loss
+from ldb.formats.registry import Chosen
 from ldb.storage.cache import CacheOptions
 
 Link = Literal["auto", "reflink", "hardlink", "copy"]
@@ -18,6 +20,8 @@ class InstantiateOptions:
     """Absolute path of the target folder; made where it is missing."""
     strict: bool = False
     """Leave out objects without an annotation."""
+    labels: Chosen | None = None
+    """The label format to write; None: pairs."""
     force: bool = False
     """Write into a folder with other files, replace files edited since they were
     instantiated, and remove those of earlier runs that are not part of this one."""
@@ -47,6 +51,8 @@ class InstantiateReport:
     """Data files written."""
     annotations: int = 0
     """Annotation files written."""
+    label_files: int = 0
+    """Label files written, of formats that have such."""
     already_there: int = 0
     """Files, of both sorts, that were there with the right content."""
     skipped: int = 0
@@ -56,5 +62,7 @@ class InstantiateReport:
     left: int = 0
     """Files of earlier runs that are not part of this one and were left."""
     problems: list[Problem] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    """What a label format had no place for."""
     passed_over: list[Problem] = field(default_factory=list)
     """Paths that are gone or changed, of objects that another path still had."""

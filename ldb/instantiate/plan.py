@@ -32,7 +32,8 @@ def plan(
 ) -> Plan:
     """Choose what will be written of these objects: ids shape (n,), annotation oids (n, 32)."""
     wanted = np.ones(len(ids), np.bool_)
-    if options.strict or options.annotations_only:
+    writer = options.labels.writer() if options.labels else None
+    if options.strict or (options.annotations_only and writer is None):
         wanted = np.any(annotations, axis=1)
     skipped = int((~wanted).sum())
     ids, annotations = ids[wanted], annotations[wanted]
@@ -45,7 +46,7 @@ def plan(
     width = ids.dtype.itemsize
     columns = np.ascontiguousarray(ids).view(np.uint8).reshape(len(ids), width)
     chosen = Chosen(columns[order], found.records[order], annotations[order])
-    items = Items(instance, chosen, _layout(instance, chosen, options))
+    items = Items(instance, chosen, _layout(instance, chosen, options), writer)
     return Plan(items, skipped, problems)
 
 

@@ -114,7 +114,7 @@ def _part(items: Items, ids: Sequence[bytes]) -> Items:
         np.int64,
     )
     part = Chosen(chosen.ids[places], chosen.records[places], chosen.annotations[places])
-    return Items(items.instance, part, _Renumbered(items.layout, places))
+    return Items(items.instance, part, _Renumbered(items.layout, places), items.writer)
 
 
 class _Tidy:

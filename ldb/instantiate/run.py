@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Catalog
 from ldb.instance import Instance
+from ldb.instantiate.items import Items
 from ldb.instantiate.listing import Before
 from ldb.instantiate.manifest import Journal
 from ldb.instantiate.options import InstantiateOptions, InstantiateReport
@@ -61,16 +62,18 @@ def instantiate(
             algorithm=instance.object_hash,
             link=options.link,
             force=options.force,
-            annotations_only=options.annotations_only,
+            annotations_only=options.annotations_only or not _with_data(planned.items),
+            labels=options.labels is not None,
             cache=options.cache,
         )
         before = Before(journal.listed, journal.has_files)
         processes = options.processes or default_processes()
-        deferred: list[bytes] = []
+        deferred, failed = list[bytes](), list[bytes]()
         with closing(write_parts(planned.items, write_options, before, processes)) as results:
             for result in results:
                 _add(report, result)
                 deferred += result.deferred
+                failed += result.failed
                 journal.planned(result.planned)
                 progress(result.done)
         if deferred:
@@ -78,12 +81,24 @@ def instantiate(
             with closing(fetched) as results:
                 for result in results:
                     _add(report, result)
+                    failed += result.failed
                     progress(result.done)
+        if options.labels is not None:
+            from ldb.instantiate.labels import write_labels  # pairs do without
+
+            result, report.losses = write_labels(planned.items, write_options, before, failed)
+            _add(report, result)
+            journal.planned(result.planned)
         _tidy(report, journal, target, options.force, instance.object_hash)
         journal.finish()
     report.problems.sort(key=attrgetter("path"))
     report.passed_over.sort(key=attrgetter("path"))
     return report
+
+
+def _with_data(items: Items) -> bool:
+    """Whether the format that is written has data files."""
+    return items.writer is None or items.writer.with_data
 
 
 def _open(folder: str) -> Target:
@@ -100,6 +115,7 @@ def _own_folder(instance: Instance) -> str:
 def _add(report: InstantiateReport, result: BatchResult) -> None:
     report.objects += result.objects
     report.annotations += result.annotations
+    report.label_files += result.label_files
     report.already_there += result.already_there
     report.problems += result.problems
     report.passed_over += result.passed_over

@@ -40,6 +40,8 @@ class WriteOptions:
     link: Link
     force: bool
     annotations_only: bool
+    labels: bool = False
+    """Annotations go into label files, which are written when all data files are there."""
     cache: CacheOptions | None = None
 
 
@@ -51,6 +53,7 @@ class BatchResult:
     """Objects in it."""
     objects: int = 0
     annotations: int = 0
+    label_files: int = 0
     already_there: int = 0
     problems: list[Problem] = field(default_factory=list)
     passed_over: list[Problem] = field(default_factory=list)
@@ -58,6 +61,8 @@ class BatchResult:
     """Paths listed by earlier runs that are part of this one."""
     deferred: list[bytes] = field(default_factory=list)
     """Ids of objects that have to be fetched from a remote place; not in `done`."""
+    failed: list[bytes] = field(default_factory=list)
+    """Ids of objects that could not be written, for formats whose label files come after."""
 
 
 class _Standing(Enum):
@@ -70,7 +75,7 @@ class _Standing(Enum):
     """A file that LDB made, with other content."""
 
 
-class _Failed(Exception):
+class Failed(Exception):
     """This file has problems; they are noted."""
 
 
@@ -114,6 +119,11 @@ class Writer:
 
     def _write_batch(self, batch: list[Item]) -> BatchResult:
         result = BatchResult(done=len(batch))
+        if self._options.labels:
+            batch = [item._replace(payload=None, annotation=b"") for item in batch]
+            result.problems += self._items.refused
+            result.done += len(self._items.refused)
+            self._items.refused.clear()
         batch = self._listing.plan_items(batch, self._options.annotations_only)
         notes = [item for item in self._with_data(batch, result) if item.payload is not None]
         written = write_new(self._target, notes) if self._fresh else [False] * len(notes)
@@ -145,7 +155,8 @@ class Writer:
         except Elsewhere:
             result.deferred.append(item.id)
             return False
-        except _Failed:
+        except Failed:
+            result.failed.append(item.id)
             # An annotation alone would be no pair.
             self._listing.undo(item.name.data_path)
             if item.payload is not None:
@@ -158,7 +169,7 @@ class Writer:
     def _write_annotation(self, item: Item, result: BatchResult) -> None:
         try:
             new = self._annotation(item, item.payload or b"", result)
-        except _Failed:
+        except Failed:
             self._listing.undo(item.name.annotation_path)
             return
         result.annotations += new
@@ -177,7 +188,7 @@ class Writer:
             text = annotation_text(payload)
         except BadInput as error:
             result.problems.append(Problem(item.name.annotation_path, error.why))
-            raise _Failed from None
+            raise Failed from None
         return self._place(_AnnotationFile(item, text), result)
 
     def _place(self, file: _File, result: BatchResult) -> bool:
@@ -204,7 +215,7 @@ class Writer:
             if not why:
                 raise failure(self._full_path(file), error) from error
         result.problems.append(Problem(self._full_path(file), why))
-        raise _Failed
+        raise Failed
 
     def _full_path(self, file: _File) -> str:
         return os.path.join(self._options.folder, file.folder, file.name)
@@ -256,7 +267,7 @@ class _File(Protocol):
         ...
 
     def make(self, target: Target) -> None:
-        """Make the temporary file; raises `_Failed` where its problems are noted."""
+        """Make the temporary file; raises `Failed` where its problems are noted."""
         ...
 
 
@@ -294,7 +305,7 @@ class _DataFile:
         if not stale:
             stale.append(Problem(f"id:{item.id.hex()}", "no path of it is known any more"))
         self.problems = stale
-        raise _Failed
+        raise Failed
 
 
 def _is_remote(uri: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TypedDict
 
 KIND_DATA = 1
 KIND_ANNOTATION = 2
+KIND_LABELS = 3
 """The last field of a row of `paths`: what the file is."""
 
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from ldb.engines.base import Engine
 from ldb.errors import BadInput, NotFound
-from ldb.formats.pairs import AUTO, STRICT, format_named, pair
+from ldb.formats import registry
+from ldb.formats.pairs import AUTO, STRICT, pair
+from ldb.formats.registry import Chosen
 from ldb.history import Commit, Operation, SourceUsed, Version, now, publish, resolve
 from ldb.indexing.read import Problem
 from ldb.indexing.run import IndexOptions, IndexReport, own_folder
@@ -48,7 +50,8 @@ def index(
     place: Place,
     paths: Sequence[str],
     *,
-    format: str = "auto",  # noqa: A002  (the option's name)
+    format: str = AUTO,  # noqa: A002  (the option's name)
+    params: Sequence[str] = (),
     tags: Sequence[str] = (),
     strict: bool = False,
     only_if_new: bool = False,
@@ -59,21 +62,24 @@ def index(
 ) -> Indexed:
     """Index paths, folders or globs, local or in object stores.
 
-    `strict` stops at the first problem. `engine` does the reading; None: processes of
-    this machine.
+    `params` are the format's, as `K=V`. `strict` stops at the first problem. `engine` does the
+    reading; None: processes of this machine.
     """
-    name = format_named(format)
+    chosen = registry.chosen(format, params, reading=True)
     problems: list[Problem] = []
     uris = {text: uri for text in paths if is_remote(uri := to_uri(text, place.cwd))}
     clouds = _in_clouds(place, uris) if uris else []
     found = _expand(place, paths, uris)
-    copies = _Copies(place, name == STRICT, problems, progress)
+    copies = _Copies(place, chosen, problems, progress)
     targets = copies.targets_for([each for group in found.values() for each in group])
     clouds = _with_copies(place, clouds, copies.stored)
+    if not chosen.is_pairs:
+        targets = [replace(each, labels=chosen) for each in targets]
+        clouds = [replace(each, labels=chosen) for each in clouds]
     options = IndexOptions(
-        strict=name == STRICT,
+        strict=chosen.name == STRICT,
         tags=tuple(sorted(set(tags))),
-        command=(*command, *_given(name, tags)),
+        command=(command[0], *_given(chosen, tags), *command[1:]),
         author=place.author,
         message=message,
         only_if_new=only_if_new,
@@ -85,9 +91,9 @@ def index(
     return Indexed(report, copies.count, copies.root, copies.ids_of(found))
 
 
-def _given(format_name: str, tags: Sequence[str]) -> list[str]:
+def _given(chosen: Chosen, tags: Sequence[str]) -> list[str]:
     """The options to record with the run, so that it can be explained and run again."""
-    given = [] if format_name == AUTO else ["-m", format_name]
+    given = [] if chosen.name == AUTO else chosen.words
     return [*given, "--add-tags", ",".join(tags)] if tags else given
 
 
@@ -138,11 +144,12 @@ class _Copies:
     """Copies of files that lie in no storage location, made in the read-add location."""
 
     def __init__(
-        self, place: Place, strict: bool, problems: list[Problem], progress: Progress
+        self, place: Place, chosen: Chosen, problems: list[Problem], progress: Progress
     ) -> None:
         self._place = place
         self._instance = place.instance
-        self._strict = strict
+        self._chosen = chosen
+        self._strict = chosen.name == STRICT
         self._problems = problems
         self._progress = progress
         self._ids: dict[str, set[bytes]] = {}
@@ -155,9 +162,17 @@ class _Copies:
 
     def targets_for(self, paths: Sequence[str]) -> list[Target]:
         """What to index for these: themselves, or their copies."""
+        if not self._chosen.format.has_data:  # all that is read are labels: wherever they lie
+            return targets_of(paths)
         settings = self._instance.settings()
         known = [each for each in paths if _in_location(settings, LOCAL + each)]
         others = sorted(set(paths) - set(known))
+        if others and not self._chosen.is_pairs:
+            raise BadInput(
+                others[0],
+                f"lies in no storage location, where {self._chosen.name} cannot be read",
+                f"register it: ldb add-storage {others[0]}",
+            )
         if others:
             url = _read_add(settings, others)
             self.root = shown(url)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ldb.errors import BadInput
-from ldb.formats.pairs import AUTO, STRICT, format_named
+from ldb.formats import registry
+from ldb.formats.pairs import STRICT
 from ldb.instantiate.options import InstantiateOptions, InstantiateReport
 from ldb.instantiate.run import instantiate as write_out
 from ldb.porcelain.clouds import reach
@@ -60,9 +60,10 @@ def write(
     )
 
 
-def is_strict(name: str) -> bool:
-    """Whether an output format leaves out objects without annotation; raises `BadInput`."""
-    known = format_named(name)
-    if known == AUTO:
-        raise BadInput("--format", "auto is for reading", "strict or bare")
-    return known == STRICT
+def in_format(
+    options: InstantiateOptions, name: str, params: Sequence[str] = ()
+) -> InstantiateOptions:
+    """The options for an output format with parameters (`K=V`); raises `BadInput`."""
+    chosen = registry.chosen(name, params, reading=False)
+    labels = None if chosen.is_pairs else chosen
+    return replace(options, strict=chosen.name == STRICT, labels=labels)

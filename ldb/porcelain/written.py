@@ -97,6 +97,8 @@ class _Manifests:
         """The data object that a file stands for, by the list or else by its name."""
         folder, name = os.path.split(path)
         entry, listed = self._entry(path, folder)
+        if entry is not None and entry.is_label:
+            return None
         if entry is not None:
             return Written(path, entry.object_id, entry.annotation, listed)
         digits = id_in_name(name)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldb.errors import BadInput
-from ldb.formats.pairs import AUTO, BARE, STRICT, format_named, is_annotation, pair
+from ldb.formats.pairs import is_annotation, pair
 
 NAMES = st.lists(
     st.builds(
@@ -62,10 +60,3 @@ def test_every_file_is_data_or_annotation_and_every_pair_fits(
     assert not strict or all(note >= 0 for _, note in found.data)
     if not strict:
         assert len(found.data) + len(found.annotations) + found.lone == len(names)
-
-
-def test_formats_have_long_and_short_names() -> None:
-    assert [format_named(name) for name in ("strict", "bare", "auto")] == [STRICT, BARE, AUTO]
-    assert format_named("bare-pairs") == BARE
-    with pytest.raises(BadInput, match="coco"):
-        format_named("coco")

@@ -50,7 +50,7 @@ def command(
     argv = argv_of("get", sources, filters, seed)
     got = get(place, sources, filters, options, seed=seed, command=argv, progress=out.progress())
     warn(out, got.added.warnings)
-    code = tell(got.report, options.folder, out)
+    code = tell(got.report, options, out)
     total = got.added.workspace.state.root.count
     if not out.as_json:
         out.say(f"the draft has {plural(total, 'data object')}, {got.added.added:,} new")

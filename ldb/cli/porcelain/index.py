@@ -9,13 +9,14 @@ import click
 
 from ldb.cli import showing
 from ldb.cli.app import App, pass_app
+from ldb.cli.formats import FormatName, params_option
 from ldb.cli.opening import place_of
 from ldb.cli.options import output_options, tag_list
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.engines.base import Engine
 from ldb.engines.opening import open_engine
-from ldb.formats.pairs import NAMES
+from ldb.formats.pairs import AUTO
 from ldb.porcelain.index import Indexed, index, restore_index
 from ldb.refs.name import parse_version
 
@@ -28,11 +29,12 @@ FAILED = 1
     "-m",
     "--format",
     "format_",
-    type=click.Choice(list(NAMES)),
-    default="auto",
+    type=FormatName(reading=True),
+    default=AUTO,
     show_default=True,
-    help="How data files and annotations lie together.",
+    help="How data files and labels lie together: docs/formats/labels.md.",
 )
+@params_option
 @click.option(
     "--add-tags", "tags", type=tag_list, metavar="A,B", help="Give every data object these tags."
 )
@@ -52,6 +54,7 @@ def command(
     app: App,
     paths: tuple[str, ...],
     format_: str,
+    params: tuple[str, ...],
     tags: tuple[str, ...] | None,
     engine: str | None,
     strict: bool,
@@ -68,6 +71,7 @@ def command(
     \b
     Examples:
       ldb index /data/images
+      ldb index -m infer -p base-label=other /data/animals
       ldb index -m strict --add-tags 2024,winter /data/images/winter
       ldb index '/data/images/*/cam1/*.jpg'
       ldb index --engine dask://10.0.0.5:8786 /shared/images
@@ -85,10 +89,11 @@ def command(
             place,
             paths,
             format=format_,
+            params=params,
             tags=tags or (),
             strict=strict,
             message=message,
-            command=_typed(paths, format_, tags or (), strict),
+            command=("index", *(["--strict"] if strict else []), *paths),
             engine=running,
             progress=out.progress(),
         )
@@ -104,15 +109,6 @@ def _engine(app: App, name: str | None) -> AbstractContextManager[Engine]:
     return open_engine(app.settings.get("core.engine") or "local", where=where)
 
 
-def _typed(
-    paths: tuple[str, ...], format_: str, tags: tuple[str, ...], strict: bool
-) -> tuple[str, ...]:
-    """The command in one spelling, for `ldb log ds:root`."""
-    words = ["index"] + (["-m", format_] if format_ != "auto" else [])
-    words += ["--add-tags", ",".join(tags)] if tags else []
-    return (*words, *(["--strict"] if strict else []), *paths)
-
-
 def _tell(done: Indexed, out: Output) -> None:
     report = done.report
     for problem in report.problems:
@@ -124,6 +120,8 @@ def _tell(done: Indexed, out: Output) -> None:
         out.say(
             f"copied {showing.plural(done.imported, 'file')} to {done.read_add} and indexed there"
         )
+    if report.label_files:
+        out.say(f"label files:  {report.label_files:,} found, {report.labels_read:,} read")
     if report.lone:
         out.detail(f"{showing.plural(report.lone, 'file')} without the other half left out")
     out.say(
@@ -144,6 +142,7 @@ def _value(done: Indexed) -> dict[str, Any]:
         "version": str(report.version),
         "data_objects": {"found": report.found_objects, "new": report.new_objects},
         "annotations": {"found": report.found_annotations, "new": report.new_annotations},
+        "label_files": {"found": report.label_files, "read": report.labels_read},
         "paths": {"new": report.new_paths, "gone": report.gone_paths},
         "updated": report.updated_objects,
         "left_out": report.lone,

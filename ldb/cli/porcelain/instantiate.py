@@ -51,4 +51,4 @@ def command(
     options = options_of(app, default, **given)
     done = instantiate(place, sources, filters, options, seed=seed, progress=out.progress())
     warn(out, done.warnings)
-    return tell(done.report, done.folder, out)
+    return tell(done.report, options, out)

@@ -22,7 +22,7 @@ from ldb.instance import Instance
 from ldb.maps import Rows, Schema
 from ldb.maps.boundary import Cutter
 from ldb.maps.node import Entry, Node, Reader
-from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA
+from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA, KIND_LABELS
 from ldb.objects.model import TYPE_OF_CODE, BlobType
 from ldb.objects.oidtable import Oids
 from ldb.objects.store import ObjectStore
@@ -98,7 +98,8 @@ class References:
         contents, kinds = rows.fields[0], rows.fields[-1].ravel()
         notes = kinds == KIND_ANNOTATION
         data = kinds == KIND_DATA
-        odd = ~notes & ~data | data & contents[:, self._id_bytes :].any(axis=1)
+        odd = ~np.isin(kinds, (KIND_DATA, KIND_ANNOTATION, KIND_LABELS))
+        odd |= data & contents[:, self._id_bytes :].any(axis=1)
         bad = [(at, self._odd_path(rows, at)) for at in np.flatnonzero(odd).tolist()]
         at = np.flatnonzero(notes)
         found = self.column(contents[at], BlobType.ANNOTATION)

@@ -46,6 +46,7 @@ def test_json(pets: Pets) -> None:
         "version": "ds:root.v3",
         "data_objects": {"found": 7, "new": 0},
         "annotations": {"found": 6, "new": 0},
+        "label_files": {"found": 0, "read": 0},
         "paths": {"new": 0, "gone": 0},
         "updated": 0, "left_out": 0, "imported": 0, "problems": [],
     }  # fmt: skip

@@ -1,0 +1,178 @@
+"""What the label files of one location say, settled: which data object gets which annotation.
+
+Runs in the parent. Annotations are written to packs as they are read, and 32 bytes of each are
+kept; what is wrong is reported by file and record. Design: docs/design/018-label-formats.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from ldb.catalog import PATHS, Catalog, as_keys, key_bytes, path_key
+from ldb.errors import LdbError
+from ldb.formats.base import Labelled, Listing, Read, Reader, Trouble, joined, why_of
+from ldb.formats.registry import Chosen
+from ldb.ids import is_hex
+from ldb.maps import lookup
+from ldb.objects.batch import BatchWriter
+from ldb.objects.codec import encode
+from ldb.objects.indexrows import KIND_DATA
+from ldb.objects.model import BlobType
+from ldb.storage.listing import Report
+from ldb.storage.location import LOCAL, has_scheme, is_local
+
+_Name = TypeVar("_Name", str, bytes)
+
+MOST_REPORTED = 50
+"""Problems of one label file that are told one by one."""
+
+TOGETHER = 2048
+"""Annotations that are stored, and ids that are looked up, at a time."""
+
+
+def digest_of(chosen: Chosen) -> bytes:
+    """What a label file's row holds: it was read as this format, with these parameters."""
+    words = "\0".join([chosen.name, *(f"{key}={chosen.params[key]}" for key in chosen.params)])
+    return hashlib.sha256(b"ldb-labels 1\0" + words.encode("utf-8", "surrogateescape")).digest()
+
+
+@dataclass(slots=True)
+class Labels:
+    """Annotations of one location; `take` fills it."""
+
+    catalog: Catalog
+    listing: Listing
+    report: Report
+    notes: dict[str, bytes] = field(default_factory=dict)
+    """Name in the listing → oid of its annotation."""
+    elsewhere: dict[bytes, bytes] = field(default_factory=dict)
+    """Id of a data object that the index knows → oid of its annotation."""
+    troubled: set[str] = field(default_factory=set)
+    """Label files about which something was reported; empty name: about all of them."""
+    count: int = 0
+    _told: Counter[str] = field(default_factory=Counter)
+
+    def take(self, reader: Reader, labels: Sequence[str], writer: BatchWriter) -> None:
+        """Read these label files."""
+        waiting: list[tuple[Labelled, bytes]] = []
+        for each in self._read(reader, labels):
+            if isinstance(each, Trouble):
+                self.tell(each.source, each.why, each.record)
+                continue
+            try:
+                waiting.append((each, encode(each.value, "annotation")))
+            except LdbError as error:
+                self.tell(each.source, why_of(error), each.record)
+            if len(waiting) >= TOGETHER:
+                self._settle(waiting, writer)
+                waiting = []
+        self._settle(waiting, writer)
+        self._tell_rest()
+
+    def _read(self, reader: Reader, labels: Sequence[str]) -> Iterator[Read]:
+        try:
+            yield from reader.read(self.listing, labels)
+        except LdbError as error:
+            yield Trouble("", why_of(error))
+
+    def tell(self, source: str, why: str, record: str = "") -> None:
+        """Report something about a label file; it will be read again."""
+        self.troubled.add(source)
+        self._told[source] += 1
+        if self._told[source] <= MOST_REPORTED:
+            self.report(self._path(source), f"{record}: {why}" if record else why)
+
+    def _tell_rest(self) -> None:
+        for source, count in self._told.items():
+            if count > MOST_REPORTED:
+                self.report(self._path(source), f"{count - MOST_REPORTED:,} more problems")
+
+    def _path(self, source: str) -> bytes:
+        uri = self.listing.uri
+        return os.fsencode((uri[len(LOCAL) :] if is_local(uri) else uri) + source)
+
+    def _settle(self, waiting: Sequence[tuple[Labelled, bytes]], writer: BatchWriter) -> None:
+        """Find the data objects of some annotations: by id, then by name, then by path."""
+        if not waiting:
+            return
+        oids = writer.add_many(BlobType.ANNOTATION, [payload for _, payload in waiting])
+        known = self._known([each.id for each, _ in waiting])
+        away = []
+        for (each, _), oid in zip(waiting, oids, strict=True):
+            name = _id_bytes(each.id)
+            if name in known:
+                self._give(self.elsewhere, name, f"id:{each.id}", oid, each)
+            elif each.path in self.listing:
+                self._give(self.notes, each.path, each.path, oid, each)
+            else:
+                away.append((each, bytes(oid)))
+        self._settle_away(away)
+
+    def _settle_away(self, away: Sequence[tuple[Labelled, bytes]]) -> None:
+        there = self._at([self._uri(each.path) for each, _ in away])
+        for (each, oid), name in zip(away, there, strict=True):
+            if name:
+                self._give(self.elsewhere, name, each.path, oid, each)
+            else:
+                self.tell(each.source, _why_unknown(each), each.record)
+
+    def _give(
+        self, notes: dict[_Name, bytes], name: _Name, what: str, oid: bytes, each: Labelled
+    ) -> None:
+        """The first counts: one that says something else is a problem."""
+        if notes.setdefault(name, bytes(oid)) != oid:
+            self.tell(each.source, f"{what} has another annotation already", each.record)
+        else:
+            self.count += 1
+
+    def _known(self, ids: Sequence[str]) -> set[bytes]:
+        """Those of the ids that the index knows."""
+        width = self.catalog.instance.id_bytes
+        wanted = sorted({name for each in ids if len(name := _id_bytes(each)) == width})
+        found = self.catalog.find(as_keys(wanted, width))
+        return {name for name, there in zip(wanted, found.known.tolist()) if there}
+
+    def _uri(self, path: str) -> bytes:
+        """The key that the index would have for a path which is not in the listing."""
+        if not path:
+            return b""
+        if has_scheme(path):
+            uri = path
+        elif path.startswith("/"):
+            uri = LOCAL + path if is_local(self.listing.uri) else ""
+        else:
+            scheme, _, below = self.listing.uri.partition("://")
+            rest = joined([*below.split("/"), *path.split("/")])
+            uri = f"{scheme}://{'/' if below.startswith('/') else ''}{rest}" if rest else ""
+        return path_key(uri.encode("utf-8", "surrogateescape")) if uri else b""
+
+    def _at(self, keys: Sequence[bytes]) -> list[bytes]:
+        """The data object id at each key of `paths`; empty where there is none."""
+        if self.catalog.paths is None or not any(keys):
+            return [b""] * len(keys)
+        width = self.catalog.instance.id_bytes
+        known, fields = lookup(
+            self.catalog.instance.objects, PATHS, self.catalog.paths.root, PATHS.column(list(keys))
+        )
+        data = known & (fields[4].ravel() == KIND_DATA)
+        ids = key_bytes(np.ascontiguousarray(fields[0][:, :width]).view(f"S{width}").ravel())
+        return [name if there else b"" for name, there in zip(ids, data.tolist())]
+
+
+def _id_bytes(digits: str) -> bytes:
+    lower = digits.lower()
+    return bytes.fromhex(lower) if is_hex(lower) and len(lower) % 2 == 0 else b""
+
+
+def _why_unknown(each: Labelled) -> str:
+    if each.path and each.id:
+        return f"neither id:{each.id} nor {each.path} is known; index the data first"
+    what = f"id:{each.id}" if each.id else each.path
+    return f"{what} is not indexed, and not here" if what else "names no data object"

@@ -1,0 +1,145 @@
+"""The label files of a dataset in a label format, written when its data files are there.
+
+Runs in the parent: a label file may speak of every object, and two processes cannot share it.
+Items are read again for it, as often as the format needs, so memory does not grow with them.
+What a label file may replace is as for all others (write.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from ldb.errors import BadInput
+from ldb.formats import base
+from ldb.formats.base import Loss
+from ldb.instantiate.items import Items
+from ldb.instantiate.listing import Before
+from ldb.instantiate.model import Entry
+from ldb.instantiate.target import Refused, Target, split, target_errors
+from ldb.instantiate.write import BatchResult, Failed, WriteOptions, Writer
+from ldb.objects.codec import decode
+
+PIECE = 1 << 20
+
+
+def write_labels(
+    items: Items, options: WriteOptions, before: Before, failed: Collection[bytes]
+) -> tuple[BatchResult, list[Loss]]:
+    """Write the label files of all items but the `failed` ones; what was written, and lost."""
+    assert items.writer is not None
+    result = BatchResult()
+    folder = LabelWriter(items, options, before, result)
+    with folder:
+        losses = items.writer.write(WrittenItems(items, failed), folder)
+        folder.finish()
+    return result, losses.found
+
+
+class WrittenItems:
+    """Items as formats see them; each time it is gone through, they are read anew."""
+
+    def __init__(self, items: Items, failed: Collection[bytes]) -> None:
+        self._items = items
+        self._failed = frozenset(failed)
+
+    def __iter__(self) -> Iterator[base.Item]:
+        for batch in self._items.batches(0, len(self._items.chosen.ids)):
+            for item in batch:
+                if item.id in self._failed:
+                    continue
+                annotated = item.payload is not None
+                yield base.Item(
+                    item.id.hex(),
+                    item.name.data_path,
+                    decode(item.payload, "annotation") if item.payload is not None else None,
+                    annotated,
+                    item.type,
+                    item.size,
+                    item.paths[0]["path"] if item.paths else "",
+                )
+        self._items.refused.clear()  # told by who placed them
+
+
+class LabelWriter(Writer):
+    """The target folder, as formats see it."""
+
+    def __init__(
+        self, items: Items, options: WriteOptions, before: Before, result: BatchResult
+    ) -> None:
+        super().__init__(items, options, before)
+        self._result = result
+        self._made = 0
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[BinaryIO]:
+        try:
+            folder, name = split(path)
+        except Refused as error:
+            raise BadInput(path, error.why) from None
+        temporary = f"label-{self._made}"
+        self._made += 1
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with target_errors(os.path.join(self._options.folder, path)):
+            fd = os.open(temporary, flags, 0o666, dir_fd=self._target.partial)
+            try:
+                with os.fdopen(fd, "w+b") as file:
+                    yield file
+                    file.flush()
+                    digest = _digest(file)
+                self._publish(path, folder, name, temporary, digest)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=self._target.partial)
+
+    def _publish(self, path: str, folder: str, name: str, temporary: str, digest: bytes) -> None:
+        had = self._listing.plan(path, Entry(digest, is_label=True))
+        self._listing.flush()
+        try:
+            new = self._place(_LabelFile(folder, name, had, temporary, digest), self._result)
+        except Failed:
+            self._listing.undo(path)
+            return
+        self._result.label_files += new
+        self._result.already_there += not new
+
+    def finish(self) -> None:
+        """What was undone is listed so."""
+        self._listing.flush()
+        self._result.planned, self._listing.planned = self._listing.planned, []
+
+
+class _LabelFile:
+    def __init__(
+        self, folder: str, name: str, had: Entry | None, temporary: str, digest: bytes
+    ) -> None:
+        self.folder = folder
+        self.name = name
+        self.had = had
+        self._temporary = temporary
+        self._digest = digest
+
+    @property
+    def sources(self) -> list[str]:
+        return []
+
+    def is_in(self, fd: int) -> bool:
+        with os.fdopen(os.dup(fd), "rb") as file:
+            return _digest(file) == self._digest
+
+    def make(self, target: Target) -> None:
+        target.drop()
+        os.rename(
+            self._temporary, target.temporary, src_dir_fd=target.partial, dst_dir_fd=target.partial
+        )
+
+
+def _digest(file: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(PIECE):
+        digest.update(piece)
+    return digest.digest()
