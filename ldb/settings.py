@@ -91,6 +91,11 @@ def config_path(home: Path) -> Path:
     return home / ".ldb" / "config"
 
 
+def trust_path(home: Path) -> Path:
+    """Where it is noted which code that user trusts; spelt like the settings."""
+    return home / ".ldb" / "trust"
+
+
 def load(path: Path) -> UserSettings:
     """Read the settings; a missing file has none. Raises `BadInput` on a broken file."""
     return UserSettings(path, MappingProxyType(_parse(path, _read(path))))

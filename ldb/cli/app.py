@@ -16,6 +16,9 @@ import click
 from ldb import settings
 from ldb.settings import InstanceChoice, UserSettings
 
+TRUST_ONCE = "ldb.trust"
+"""Key of `click.Context.meta`: whether `--trust` was given."""
+
 
 @dataclass(frozen=True)
 class App:

@@ -34,15 +34,16 @@ def object_cache(app: App) -> CacheSettings | None:
     limit = settings.get("core.object_cache_size")
     where = f"core.object_cache_size in {settings.path}"
     size = OBJECT_CACHE if limit is None else parse_size(limit, where)
-    return CacheSettings(_folder(app, "core.object_cache_dir", "objects"), size) if size else None
+    return CacheSettings(folder_of(app, "core.object_cache_dir", "objects"), size) if size else None
 
 
 def cache_folder(app: App) -> str:
     """Where the cache is; a relative `core.cache_dir` starts at the home folder."""
-    return _folder(app, "core.cache_dir", "data")
+    return folder_of(app, "core.cache_dir", "data")
 
 
-def _folder(app: App, key: str, name: str) -> str:
+def folder_of(app: App, key: str, name: str) -> str:
+    """The folder that a setting names, or `name` among the user's caches."""
     given = app.settings.get(key)
     if given:
         return os.path.normpath(os.path.join(app.home, os.path.expanduser(given)))

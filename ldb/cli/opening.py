@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import getpass
 import platform
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from ldb import settings
 from ldb.backends.opening import open_backend
-from ldb.cli.app import App
+from ldb.cli.app import TRUST_ONCE, App
 from ldb.errors import NotFound, Untrusted
 from ldb.instance import Instance, open_instance
-from ldb.settings import InstanceChoice
+from ldb.settings import InstanceChoice, UserSettings
 from ldb.workspace import find, load_state, stranger
 
 if TYPE_CHECKING:
     from ldb.backends.objectcache import CacheSettings
+    from ldb.foreign.own import Own
     from ldb.porcelain.place import Place
 
 
@@ -76,7 +79,38 @@ def place_of(app: App, quick_start: bool = False) -> Place:
     else:
         instance, found = open_instance_of(app), app.settings
     auto_index = found.flag("core.auto_index", False)
-    return Place(instance, str(app.cwd), author_of(app), auto_index, found.tables("storage"))
+    clouds = found.tables("storage")
+    own = partial(own_of, app, found)
+    return Place(instance, str(app.cwd), author_of(app), auto_index, clouds, own)
+
+
+def own_of(app: App, found: UserSettings) -> Own:
+    """What the user has for dealing with code that is not LDB's."""
+    from ldb.cli.caching import cache_options, folder_of
+    from ldb.foreign.own import Own
+
+    return Own(
+        found,
+        settings.load(settings.trust_path(app.home)),
+        app.environ.get("PATH", ""),
+        str(app.home),
+        cache_options(app),
+        folder_of(app, "core.vector_cache_dir", "vectors"),
+        _tell_of_code if trusts_once() else None,
+    )
+
+
+def trusts_once() -> bool:
+    """Whether the user trusts the code there is for this command."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(TRUST_ONCE))
+
+
+def _tell_of_code(lines: Sequence[str]) -> None:
+    from ldb.cli.output import harmless
+
+    for line in lines:
+        click.echo(harmless(line), err=True)
 
 
 def _cache_of(app: App, where: str) -> CacheSettings | None:

@@ -11,13 +11,16 @@ What cannot be meant (`--limit -1`) is a usage error here, so that no library se
 from __future__ import annotations
 
 import functools
+import json
 import math
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
+from ldb.cli.app import TRUST_ONCE
 from ldb.cli.output import Output
 from ldb.cli.parsing import FilterOption
 
@@ -62,6 +65,39 @@ def expression(text: str) -> str:
     return text
 
 
+def shell_words(text: str) -> tuple[str, ...]:
+    """The type of options that take a name and its arguments in one word, as a shell splits it."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}") from None
+    if not words or not words[0]:
+        raise click.BadParameter("no name is given")
+    return words
+
+
+def program_words(text: str) -> tuple[str, ...]:
+    """The type of options that take a program and its arguments: several words, or one text."""
+    words = tuple(json.loads(text))  # as `parsing.gathered` put them together
+    if len(words) == 1:
+        return shell_words(words[0])
+    if not words or not words[0]:
+        raise click.BadParameter("no program is given")
+    return words
+
+
+def _trust_once(ctx: click.Context, param: click.Parameter, given: bool) -> None:
+    ctx.meta[TRUST_ONCE] = given
+
+
+def trust_option(function: F) -> F:
+    """`--trust`: the code that the command meets may run this once."""
+    return click.option(
+        "--trust", is_flag=True, expose_value=False, callback=_trust_once,
+        help="Run code of the instance this once, trusted or not; it is listed first.",
+    )(function)  # fmt: skip
+
+
 _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--query", {
         "type": expression, "metavar": "E",
@@ -91,6 +127,14 @@ _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
         "type": tag_list, "metavar": "A,B",
         "help": "Lacks at least one of these tags.",
     }),
+    ("--sort", {
+        "type": shell_words, "metavar": "'NAME ARGS…'",
+        "help": "In the order that a plug-in gives: clip \"text\", clip-image FILE, …",
+    }),
+    ("--pipe", {
+        "type": program_words, "greedy": True, "metavar": "EXEC [ARGS]...",
+        "help": "What a program chooses, in its order; up to the next option.",
+    }),
     ("--limit", {
         "type": click.IntRange(min=0), "metavar": "N",
         "help": "The first N.",
@@ -115,7 +159,7 @@ def filter_options(function: F) -> F:
     function = click.option(
         "--seed", type=int, metavar="S", help="Same seed, same sample and shuffle."
     )(function)
-    return _filters(function, [name for name, _ in _FILTERS])
+    return _filters(trust_option(function), [name for name, _ in _FILTERS])
 
 
 def label_version_option(function: F) -> F:

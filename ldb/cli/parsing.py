@@ -8,8 +8,9 @@ is asked for.
 from __future__ import annotations
 
 import gc
+import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
@@ -26,7 +27,15 @@ _LONG_DASHES = ("\N{EN DASH}", "\N{EM DASH}", "\N{HORIZONTAL BAR}", "\N{MINUS SI
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
-class FilterOption(click.Option):
+class GreedyOption(click.Option):
+    """An option; a `greedy` one takes all words up to the next option, as one JSON text."""
+
+    def __init__(self, *args: Any, greedy: bool = False, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.greedy = greedy
+
+
+class FilterOption(GreedyOption):
     """A filter: repeatable, and applied in the order of the command line."""
 
     @property
@@ -40,6 +49,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         refuse_long_dashes(self, ctx, args)
+        args = gathered(args, self._greedy())
         given = list(args)
         rest = super().parse_args(ctx, args)
         options = [param for param in self.params if isinstance(param, FilterOption)]
@@ -50,6 +60,10 @@ class Command(click.Command):
             for option in options:
                 del ctx.params[str(option.name)]
         return rest
+
+    def _greedy(self) -> frozenset[str]:
+        found = (each for each in self.params if isinstance(each, GreedyOption) and each.greedy)
+        return frozenset(name for each in found for name in each.opts)
 
 
 class Group(click.Group):
@@ -147,6 +161,25 @@ def refuse_long_dashes(command: click.Command, ctx: click.Context, args: Sequenc
                 f"{word!r} begins with a long dash, as documents make them: type {dashes}{near[0]}",
                 ctx,
             )
+
+
+def gathered(args: Sequence[str], greedy: Collection[str]) -> list[str]:
+    """Arguments in which what follows a greedy option, up to the next option, is one word."""
+    made: list[str] = []
+    left = list(args)
+    while left:
+        word = left.pop(0)
+        name, equals, value = word.partition("=")
+        if word == "--":
+            return [*made, word, *left]
+        if name not in greedy:
+            made.append(word)
+            continue
+        words = [value] if equals else []
+        while not equals and left and (left[0] == "-" or not left[0].startswith("-")):
+            words.append(left.pop(0))
+        made += [name, json.dumps(words)]
+    return made
 
 
 def _in_order(order: Iterable[click.Parameter], params: dict[str, Any]) -> tuple[Any, ...]:

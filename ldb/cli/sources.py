@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,7 +53,9 @@ def argv_of(
     words = [name, *sources]
     for spec in filters:
         words.append(f"--{spec.kind}")
-        if isinstance(spec.value, tuple):
+        if spec.kind in ("sort", "pipe"):
+            words.append(shlex.join(spec.value))
+        elif isinstance(spec.value, tuple):
             words.append(",".join(spec.value))
         elif spec.value is not True:
             words.append(str(spec.value))

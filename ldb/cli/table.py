@@ -41,6 +41,7 @@ TABLE = (
     Row("add-storage", SETUP, "Register a place where data objects live."),
     Row("storage", SETUP, "Show and forget storage locations."),
     Row("config", SETUP, "Show and change your settings."),
+    Row("trust", SETUP, "Look at code that is not LDB's, and let it run."),
     Row("completion", SETUP, "Print the tab completion script of a shell."),
     Row("index", INDEX, "Index data where it lies."),
     Row("unindex", INDEX, "Forget data objects that no dataset holds."),

@@ -14,6 +14,8 @@ from ldb.backends.base import Backend
 from ldb.backends.local import LocalBackend
 from ldb.backends.opening import open_backend
 from ldb.errors import BadInput, Conflict, StoreFailed
+from ldb.foreign.files import FOLDER as CODE
+from ldb.foreign.trust import remember_made
 from ldb.instance import Instance, Location, add_location
 from ldb.storage.location import LOCAL, REMOTE
 
@@ -90,7 +92,7 @@ def _only_temporaries(place: str, backend: Backend) -> bool:
 def _clear(backend: Backend) -> None:
     """Delete an instance: what makes it one goes first, so that half of it is none."""
     backend.delete([instances.INSTANCE_KEY])
-    for folder in ("refs/", "objects/"):
+    for folder in ("refs/", "objects/", CODE):
         backend.delete([entry.key for entry in backend.list(folder)])
 
 
@@ -109,6 +111,8 @@ def quick_start(home: Path, author: str) -> Instance:
     locations = [Location(LOCAL + str(storage), read_add=True), *map(Location, REMOTE)]
     instance.update_settings(lambda old: reduce(add_location, locations, old), author)
     config = settings.config_path(home)
+    if made is None:
+        remember_made(settings.trust_path(home), instance)
     known = settings.load(config)
     if known.get("core.instance") is None:
         settings.set_value(config, "core.instance", str(folder))

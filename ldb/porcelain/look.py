@@ -17,6 +17,7 @@ from ldb.objects.columnfiles import ColumnFiles
 from ldb.places.model import NO_BLOB
 from ldb.query.asking import known_keys
 from ldb.query.parse import parse
+from ldb.query.plugins import NONE, Plugins, functions_for
 from ldb.query.projecting import LACKING, RowProjector
 from ldb.query.rowwise import Query, compile_query
 from ldb.query.scanning import failure_line
@@ -95,12 +96,19 @@ class Evaluation:
     An object that lacks a key which a `query` names is left out.
     """
 
-    def __init__(self, catalog: Catalog, rows: Selected, shows: Sequence[Show]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        rows: Selected,
+        shows: Sequence[Show],
+        plugins: Plugins = NONE,
+    ) -> None:
         self._rows = rows
         self._catalog = catalog
         files = ColumnFiles(keep=KEPT)
         self._shows = [
-            (show, RowProjector(catalog, show.kind, query_of(show), files)) for show in shows
+            (show, RowProjector(catalog, show.kind, query_of(show, plugins), files))
+            for show in shows
         ]
         self._shown = 0
 
@@ -124,10 +132,11 @@ class Evaluation:
                     yield from keys.unknown(parse(show.text))
 
 
-def query_of(show: Show) -> Query | None:
+def query_of(show: Show, plugins: Plugins = NONE) -> Query | None:
     """The compiled expression; None: the whole annotation or record."""
     if not show.text:
         return None
     usual = {"query": "--show", "jquery": "--jshow", "file": "--file-show"}
     missing: Literal["skip", "null"] = "skip" if show.kind == "query" else "null"
-    return compile_query(parse(show.text, show.option or usual[show.kind]), missing)
+    expression = parse(show.text, show.option or usual[show.kind])
+    return compile_query(expression, missing, functions_for(expression, plugins))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ldb.catalog import Catalog, open_catalog
 from ldb.errors import NotFound
 from ldb.instance import Instance
 from ldb.workspace import Workspace, find, locked, open_workspace
+
+if TYPE_CHECKING:
+    from ldb.foreign.own import Own
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,15 @@ class Place:
     """Whether `add PATH` indexes files that the index does not know."""
     cloud_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The user's own options for buckets, by the URL that theirs begin with."""
+    find_own: Callable[[], Own] | None = None
+    """Finds `own`: few commands need it."""
+
+    @cached_property
+    def own(self) -> Own:
+        """What the user has for dealing with code that is not LDB's."""
+        from ldb.foreign.own import Own  # which few commands need
+
+        return self.find_own() if self.find_own is not None else Own()
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,11 @@ from ldb.porcelain.place import Place
 from ldb.porcelain.written import written_files
 from ldb.progress import SILENT, Progress
 from ldb.query.asking import FilterTrace
+from ldb.query.plugins import NONE, Order, Plugins
 from ldb.query.scanning import scan_records
 from ldb.query.selected import MapRows, Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
+from ldb.query.signature import Function
 from ldb.refs.name import INDEX, VersionSpec, dataset_ref, parse_version
 from ldb.storage.location import is_glob, is_local, local_path, to_uri
 from ldb.workspace import Workspace, load_state, open_store
@@ -62,6 +65,8 @@ class Selection:
     warnings: tuple[str, ...] = ()
     traces: tuple[FilterTrace, ...] = ()
     """How each filter was evaluated."""
+    plugins: Plugins = NONE
+    """Users' functions, for expressions besides the filters."""
 
 
 def select(
@@ -79,8 +84,35 @@ def select(
     rows, used, catalog = read_sources(place, texts, known)
     warnings = Warnings()
     traces: list[FilterTrace] = []
-    chosen = apply_filters(catalog, rows, filters, seed, warnings, progress, traces)
-    return Selection(chosen, used, catalog, tuple(warnings.messages), tuple(traces))
+    plugins = plugins_of(place, catalog, warnings.messages, progress)
+    chosen = apply_filters(catalog, rows, filters, seed, warnings, progress, traces, plugins)
+    return Selection(chosen, used, catalog, tuple(warnings.messages), tuple(traces), plugins)
+
+
+def plugins_of(
+    place: Place, catalog: Catalog, messages: list[str], progress: Progress = SILENT
+) -> Plugins:
+    """Users' functions and filters, loaded when the first of them is asked for."""
+    return Deferred(place, catalog, messages, progress)
+
+
+class Deferred:
+    """`PlacePlugins`, whose modules hardly any selection needs."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
+
+    @cached_property
+    def _plugins(self) -> Plugins:
+        from ldb.porcelain.plugins import PlacePlugins
+
+        return PlacePlugins(*self._arguments)
+
+    def functions(self) -> Mapping[str, Function]:
+        return self._plugins.functions()
+
+    def order(self, kind: str, words: Sequence[str]) -> Order:
+        return self._plugins.order(kind, words)
 
 
 def read_sources(

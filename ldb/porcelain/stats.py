@@ -25,6 +25,7 @@ from ldb.query.distinct import Numbers, NumberStats, Texts
 from ldb.query.filters import Failure, Projector
 from ldb.query.packwise import PackColumn, Packwise
 from ldb.query.parse import parse
+from ldb.query.plugins import NONE, Plugins, functions_for
 from ldb.query.projecting import LACKING
 from ldb.query.recordview import is_usual
 from ldb.query.rowcolumns import record_places
@@ -188,9 +189,16 @@ def _whole(packs: Packwise, part: PackColumn) -> Column:
     return part.column.take(~opaque)
 
 
-def balance(catalog: Catalog, rows: Selected, text: str, progress: Progress = SILENT) -> Balance:
+def balance(
+    catalog: Catalog,
+    rows: Selected,
+    text: str,
+    progress: Progress = SILENT,
+    plugins: Plugins = NONE,
+) -> Balance:
     """How often each value of the expression `text` is; `BadInput` where it is none."""
-    query = compile_query(parse(text, "--by"), "skip")
+    expression = parse(text, "--by")
+    query = compile_query(expression, "skip", functions_for(expression, plugins))
     return _soundly(lambda columns: _Balancing(catalog, rows, query).run(progress, columns))
 
 

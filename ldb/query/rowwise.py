@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ldb.query import closures
@@ -44,6 +44,8 @@ class Query:
     run: Step
     test: Step
     """As `run`, but what it returns is true for Python exactly if it is for JMESPath."""
+    functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS, compare=False)
+    """Those that it was compiled with."""
 
     def __call__(self, value: Value) -> Value:
         try:
@@ -69,7 +71,7 @@ def compile_query(
     """Compile; `BadInput` for an unknown function or a wrong number of arguments."""
     compiler = _Compiler(expression, missing == "skip", functions)
     tree = expression.ast
-    return Query(expression, compiler.value(tree), compiler.test(tree))
+    return Query(expression, compiler.value(tree), compiler.test(tree), functions)
 
 
 class _Compiler:

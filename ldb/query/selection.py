@@ -22,6 +22,7 @@ from ldb.errors import BadInput
 from ldb.progress import SILENT, Progress
 from ldb.query.asking import Asker, FilterTrace
 from ldb.query.parse import parse
+from ldb.query.plugins import NONE, Plugins, functions_for
 from ldb.query.recordtests import paths_match, tags_any, tags_lack
 from ldb.query.rowwise import compile_query
 from ldb.query.selected import Selected
@@ -45,6 +46,7 @@ class FilterSpec:
     | sample                            | float, 0 … 1                            |
     | sample-rate                       | float, 0 … 100 (percent)                |
     | shuffle                           | True                                    |
+    | sort, pipe                        | tuple[str, ...], a name and its words   |
     """
 
     kind: str
@@ -66,13 +68,14 @@ def apply_filters(
     warnings: Warnings,
     progress: Progress = SILENT,
     traces: list[FilterTrace] | None = None,
+    plugins: Plugins = NONE,
 ) -> Selected:
     """`rows` through each filter in the order given. Raises `BadInput` for a bad expression.
 
     With a seed, the same rows and filters give the same result everywhere, and for ever.
     `traces` gets a line for each filter that ran: what was done, and how.
     """
-    steps = [(spec, _STEPS[spec.kind](spec)) for spec in filters]
+    steps = [(spec, _STEPS[spec.kind](spec, plugins)) for spec in filters]
     context = _Context(Asker(catalog, warnings.messages, progress), seed)
     for spec, step in steps:
         if not len(rows):
@@ -101,22 +104,25 @@ class _Context:
 _Step = Callable[[_Context, Selected], Selected]
 
 
-def _query(spec: FilterSpec, missing: Literal["skip", "null"]) -> _Step:
-    query = compile_query(parse(spec.value, f"--{spec.kind}"), missing)
+def _query(spec: FilterSpec, missing: Literal["skip", "null"], plugins: Plugins) -> _Step:
+    expression = parse(spec.value, f"--{spec.kind}")
+    query = compile_query(expression, missing, functions_for(expression, plugins))
     return lambda context, rows: rows.take(context.asker.annotations(query, missing, rows))
 
 
-def _file(spec: FilterSpec) -> _Step:
-    query = compile_query(parse(spec.value, "--file"), "null")
+def _file(spec: FilterSpec, plugins: Plugins) -> _Step:
+    expression = parse(spec.value, "--file")
+    query = compile_query(expression, "null", functions_for(expression, plugins))
     return lambda context, rows: rows.take(context.asker.file(query, rows))
 
 
-def _vquery(spec: FilterSpec) -> _Step:
-    query = compile_query(parse(spec.value, "--vquery"), "null")
+def _vquery(spec: FilterSpec, plugins: Plugins) -> _Step:
+    expression = parse(spec.value, "--vquery")
+    query = compile_query(expression, "null", functions_for(expression, plugins))
     return lambda context, rows: rows.take(context.asker.versions(query, rows))
 
 
-def _label_version(spec: FilterSpec) -> _Step:
+def _label_version(spec: FilterSpec, plugins: Plugins) -> _Step:
     """Gives each object another of its annotations; who has not so many is left out."""
 
     def step(context: _Context, rows: Selected) -> Selected:
@@ -130,7 +136,7 @@ def _label_version(spec: FilterSpec) -> _Step:
     return step
 
 
-def _path(spec: FilterSpec) -> _Step:
+def _path(spec: FilterSpec, plugins: Plugins) -> _Step:
     try:
         search = re.compile(spec.value).search
     except re.error as error:
@@ -147,7 +153,7 @@ def _path(spec: FilterSpec) -> _Step:
     )
 
 
-def _tag(spec: FilterSpec) -> _Step:
+def _tag(spec: FilterSpec, plugins: Plugins) -> _Step:
     wanted = frozenset(spec.value)
 
     def test(records: Column) -> Any:
@@ -158,7 +164,7 @@ def _tag(spec: FilterSpec) -> _Step:
     )
 
 
-def _no_tag(spec: FilterSpec) -> _Step:
+def _no_tag(spec: FilterSpec, plugins: Plugins) -> _Step:
     wanted = frozenset(spec.value)
 
     def test(records: Column) -> Any:
@@ -169,7 +175,7 @@ def _no_tag(spec: FilterSpec) -> _Step:
     )
 
 
-def _limit(spec: FilterSpec) -> _Step:
+def _limit(spec: FilterSpec, plugins: Plugins) -> _Step:
     return lambda context, rows: rows.take(np.arange(min(len(rows), spec.value)))
 
 
@@ -181,15 +187,20 @@ def _sample(share: float) -> _Step:
     return step
 
 
-def _shuffle(spec: FilterSpec) -> _Step:
+def _shuffle(spec: FilterSpec, plugins: Plugins) -> _Step:
     return lambda context, rows: rows.take(
         np.argsort(context.lots.random_raw(len(rows)), kind="stable")
     )
 
 
-_STEPS: dict[str, Callable[[FilterSpec], _Step]] = {
-    "query": lambda spec: _query(spec, "skip"),
-    "jquery": lambda spec: _query(spec, "null"),
+def _plugin(spec: FilterSpec, plugins: Plugins) -> _Step:
+    order = plugins.order(spec.kind, spec.value)
+    return lambda context, rows: rows.take(order(rows))
+
+
+_STEPS: dict[str, Callable[[FilterSpec, Plugins], _Step]] = {
+    "query": lambda spec, plugins: _query(spec, "skip", plugins),
+    "jquery": lambda spec, plugins: _query(spec, "null", plugins),
     "vquery": _vquery,
     "file": _file,
     "label-version": _label_version,
@@ -197,7 +208,9 @@ _STEPS: dict[str, Callable[[FilterSpec], _Step]] = {
     "tag": _tag,
     "no-tag": _no_tag,
     "limit": _limit,
-    "sample": lambda spec: _sample(spec.value),
-    "sample-rate": lambda spec: _sample(spec.value / 100),
+    "sample": lambda spec, plugins: _sample(spec.value),
+    "sample-rate": lambda spec, plugins: _sample(spec.value / 100),
     "shuffle": _shuffle,
+    "sort": _plugin,
+    "pipe": _plugin,
 }

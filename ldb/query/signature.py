@@ -191,16 +191,18 @@ def declare(
     return Function(name, call, kinds, repeats, boolean, bind, most)
 
 
-def declare_foreign(name: str, call: Call, types: Sequence[str]) -> Function:
+def declare_foreign(name: str, call: Call, types: Sequence[str], optional: int = 0) -> Function:
     """A user's function: whatever it raises is a failure on that one value."""
 
     def guarded(*given: Value) -> Value:
         try:
             return call(*given)
+        except QueryFailed:
+            raise
         except Exception as error:  # its author's bugs must not end a command
             raise QueryFailed(f"{name}()", f"{type(error).__name__}: {error}") from error
 
-    return declare(name, guarded, *types)
+    return declare(name, guarded, *types, optional=optional)
 
 
 def finite(number: Value) -> Value:

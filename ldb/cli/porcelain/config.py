@@ -99,7 +99,9 @@ def _meant(key: str, known: Iterable[str]) -> str:
 
 
 def _is_option(key: str) -> bool:
-    """Whether this is an option of a bucket, `storage.<url>.<name>`."""
+    """Whether this is an option of a bucket, `storage.<url>.<name>`, or a program's."""
+    if key.startswith(("filter.", "transform.")) and key.count(".") == 2:
+        return key.endswith(".run")
     if not key.startswith("storage."):
         return False
     from ldb.clouds.options import NAMES  # settings of other kinds do without

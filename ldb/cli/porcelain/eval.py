@@ -76,7 +76,9 @@ def command(
     place = place_of(app, quick_start=True)
     chosen = select(place, sources, filters, default="staged", seed=seed, progress=out.progress())
     warn(out, chosen.warnings)
-    evaluation = Evaluation(chosen.catalog, chosen.rows, shows or (Show("jquery", ""),))
+    evaluation = Evaluation(
+        chosen.catalog, chosen.rows, shows or (Show("jquery", ""),), chosen.plugins
+    )
     for row in evaluation:
         _print(row, json_only, indent, out)
     warn(out, tuple(evaluation.warnings()))

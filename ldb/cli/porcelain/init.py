@@ -11,8 +11,10 @@ from ldb.cli.opening import configure_clouds
 from ldb.cli.options import output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
+from ldb.foreign.trust import remember_made
 from ldb.ids import HASH_BYTES
 from ldb.porcelain.init import init, remember
+from ldb.settings import trust_path
 
 
 @click.command(cls=Command)
@@ -43,5 +45,6 @@ def command(app: App, place: str, force: bool, object_hash: str, out: Output) ->
     configure_clouds(app, where)
     instance = init(where, object_hash, force)
     out.say(f"made an LDB instance in {instance.url}")
+    remember_made(trust_path(app.home), instance)
     if remember(app.home, instance.url):
         out.say(f"{app.config_path} names it as the one to use")

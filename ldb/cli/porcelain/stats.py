@@ -92,7 +92,7 @@ def command(
     warn(out, chosen.warnings)
     objects = object_stats(chosen.catalog, chosen.rows)
     if by is not None:
-        found = balance(chosen.catalog, chosen.rows, by, progress)
+        found = balance(chosen.catalog, chosen.rows, by, progress, chosen.plugins)
         _print(out, _objects_json(objects) | {"by": _balance_json(found, by)},
                [_heading(objects), *_balance(found, by, top)])  # fmt: skip
         warn(out, found.warnings)

@@ -17,6 +17,7 @@ import numpy as np
 from ldb.backends.base import Backend, Entry
 from ldb.backends.local import LocalBackend
 from ldb.errors import BadName, Corrupt, LdbError, NotFound
+from ldb.foreign.files import FOLDER as CODE
 from ldb.ids import Oid
 from ldb.objects.bulk import digest_all
 from ldb.objects.condemned import decode_list, is_garbage_key, list_number
@@ -76,10 +77,10 @@ def blob_files(
 ) -> Iterator[Part]:
     """Check every pack and loose blob; what they hold.
 
-    `prefix` goes before keys in names; keys in `others`, and refs, are passed over. Files made
+    `prefix` goes before keys in names; keys in `others`, refs and code are passed over. Files made
     from packs are counted and no more: `derived.py` looks into them.
     """
-    entries = [each for each in backend.list() if not each.key.startswith("refs/")]
+    entries = [each for each in backend.list() if not each.key.startswith(("refs/", CODE))]
     packs = [each for each in entries if pack_name(each.key)]
     loose = [(oid, each) for each in entries if (oid := oid_of_key(each.key))]
     known = {*others, *(each.key for each in packs), *(each.key for _, each in loose)}

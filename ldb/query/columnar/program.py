@@ -73,15 +73,14 @@ def compile_columns(
     query: Query,
     missing: OneOf["skip", "null"],
     *,
-    functions: Mapping[str, Function] = FUNCTIONS,
     order: Order = "sorted",
 ) -> Program:
-    """The program of a query that was compiled with the same `missing` and `functions`.
+    """The program of a query that was compiled with the same `missing`.
 
     The row evaluator sees the keys of objects in an order, and so do `*`, `keys()` and their
     like: `sorted` is that of decoded payloads, `given` that of the columns' `fields`.
     """
-    compiler = _Compiler(query.expression, missing, functions)
+    compiler = _Compiler(query.expression, missing, query.functions)
     part = compiler.part(query.expression.ast)
     return Program(query, part, compiler.plan[::-1], order)
 

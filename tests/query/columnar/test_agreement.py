@@ -267,7 +267,7 @@ def test_a_function_of_the_users_is_called_once_for_each_text() -> None:
 
     functions = {**FUNCTIONS, "shout": declare_foreign("shout", shout, ["string"])}
     query = compile_query(parse("shout(c)"), "null", functions)
-    made = compile_columns(query, "null", functions=functions)
+    made = compile_columns(query, "null")
     found = made.run(from_values([{"c": "x"}, {"c": "y"}, {"c": "x"}, {"c": 1}]))
     assert found.values.take(np.arange(3)).values() == ["X", "Y", "X"]
     assert found.status.tolist() == [Status.OK] * 3 + [Status.FAILED]
@@ -277,7 +277,7 @@ def test_a_function_of_the_users_is_called_once_for_each_text() -> None:
 def test_a_function_may_take_the_name_of_one_that_columns_have() -> None:
     functions = {**FUNCTIONS, "length": declare("length", lambda _: "mine", "any")}
     query = compile_query(parse("length(@)"), "null", functions)
-    made = compile_columns(query, "null", functions=functions)
+    made = compile_columns(query, "null")
     assert made.run(from_values(["x", "y"])).values.values() == ["mine", "mine"]
 
 
@@ -287,7 +287,7 @@ def test_a_function_of_the_users_may_take_an_expression() -> None:
 
     functions = {**FUNCTIONS, "twice": declare("twice", twice, "array", "expref")}
     query = compile_query(parse("twice(a, &x)"), "skip", functions)
-    made = compile_columns(query, "skip", functions=functions)
+    made = compile_columns(query, "skip")
     found = made.run(from_values([{"a": [{"x": {"x": 1}}]}, {"a": [{"x": {}}]}, {"a": 1}]))
     assert found.status.tolist() == [Status.OK, Status.LACKS, Status.FAILED]
     assert found.values.take(np.arange(1)).values() == [[1]]
