@@ -24,9 +24,11 @@ from ldb.catalog import (
     key_bytes,
     key_path,
 )
+from ldb.columns.model import spread
 from ldb.ids import NO_OID, Oid
 from ldb.indexing.read import BatchResult, Problem
 from ldb.indexing.sightings import Sighting, Sightings, SortedSightings
+from ldb.indexing.updating import Merging
 from ldb.maps import Changes, Rows
 from ldb.objects.batch import BatchWriter
 from ldb.objects.indexrows import KIND_DATA
@@ -34,6 +36,8 @@ from ldb.objects.model import BlobType
 
 CHUNK = 65536
 """Rows handed to a map edit at a time."""
+TEXTS = 4096
+"""Objects whose annotations are held together where they are merged."""
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ class Gathered:
     catalog: Catalog
     run_time: int
     tags: tuple[str, ...] = ()
+    merging: Merging | None = None
+    """Merges annotations into those that objects have; None: they take their place."""
     counts: MergeCounts = field(default_factory=MergeCounts)
     problems: list[Problem] = field(default_factory=list)
     lost: dict[bytes, set[str]] = field(default_factory=dict)
@@ -74,6 +80,8 @@ class Gathered:
                 keys = result.keys[is_data].tolist()
                 self.counts.new_paths -= sum(key in replaced for key in keys)
             self._sightings.add(result)
+            if self.merging is not None:
+                self.merging.note(result)
             if len(result.keys):
                 yield Changes(_path_rows(result), result.kinds == 0)
 
@@ -116,10 +124,12 @@ class Gathered:
         keep = single.copy()
         rest = np.flatnonzero(~single)
         old = self._old_records(found, rest)
-        for at, name in zip(rest.tolist(), key_bytes(ids[rest])):
+        for place, (at, name) in enumerate(zip(rest.tolist(), key_bytes(ids[rest]))):
+            if self.merging is not None and place % TEXTS == 0:
+                self._load(self.merging, groups, found, rest[place : place + TEXTS], first, counts)
             sightings = groups.sightings(int(first[at]), int(counts[at]))
             note = found.annotations[at].tobytes() if found.known[at] else NO_OID
-            merged, note = self._merge(name, old.get(at), note, sightings)
+            merged, note = self._merge(name, old.get(at), note, sightings, writer)
             if merged is not None:
                 keep[at] = True
                 oid = writer.add(BlobType.RECORD, encode_record(merged))
@@ -127,6 +137,20 @@ class Gathered:
                 notes[at] = np.frombuffer(note, np.uint8)
         rows = Rows(ids[keep], (records[keep], notes[keep]))
         return Changes(rows, np.zeros(len(rows.keys), np.bool_))
+
+    def _load(
+        self,
+        merging: Merging,
+        groups: SortedSightings,
+        found: Found,
+        some: NDArray[np.int64],
+        first: NDArray[np.intp],
+        counts: NDArray[np.intp],
+    ) -> None:
+        """Have the annotations of some objects at hand: current ones and those that were seen."""
+        seen = spread(first[some], counts[some])
+        oids = np.concatenate((found.annotations[some], groups.columns(seen)[1]))
+        merging.load({oid.tobytes() for oid in oids})
 
     def _old_records(self, found: Found, rest: NDArray[np.int64]) -> dict[int, Record]:
         known = rest[found.known[rest]]
@@ -138,7 +162,12 @@ class Gathered:
         return records
 
     def _merge(
-        self, name: bytes, old: Record | None, note: bytes, sightings: list[Sighting]
+        self,
+        name: bytes,
+        old: Record | None,
+        note: bytes,
+        sightings: list[Sighting],
+        writer: BatchWriter,
     ) -> tuple[Record | None, bytes]:
         """The object's new record and current annotation; None where nothing is new."""
         if old is None and not sightings:
@@ -154,11 +183,13 @@ class Gathered:
         paths = {each.path: each for each in base.paths}
         notes = list(base.annotations)
         for each in sightings:
+            again = each.seen.path in paths
             if not each.known:
                 paths[each.seen.path] = each.seen
-            if each.annotation != NO_OID and each.annotation not in notes:
-                notes.append(Oid(each.annotation))
-                note = each.annotation
+            fresh = self._updated(writer, note, each.annotation, again)
+            if fresh != NO_OID and fresh not in notes:
+                notes.append(Oid(fresh))
+                note = fresh
                 self.counts.new_annotations += 1
         merged = replace(
             base,
@@ -171,6 +202,18 @@ class Gathered:
         if old is not None:
             self.counts.updated += 1
         return replace(merged, last_indexed=self.run_time), note
+
+    def _updated(self, writer: BatchWriter, note: bytes, seen: bytes, again: bool) -> bytes:
+        """What an annotation beside a data file makes of the current one; zeros: nothing.
+
+        `again`: the data file was known at this place, so if the annotation was not read in
+        this run it was merged before, and must not undo what was edited since.
+        """
+        if self.merging is None or seen in (NO_OID, note):
+            return seen
+        if again and not self.merging.was_read(seen):
+            return NO_OID
+        return self.merging.merged(writer, note, seen)
 
 
 def _without(paths: dict[str, SeenPath], lost: set[str]) -> tuple[SeenPath, ...]:

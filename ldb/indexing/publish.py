@@ -45,6 +45,8 @@ class Run:
     old: IndexRoots
     new: IndexRoots
     operation: Operation
+    merging: bool = False
+    """Whether its annotations are merged with those that others made meanwhile, too."""
 
 
 def publish_run(instance: Instance, run: Run, author: str, message: str = "") -> Version:
@@ -79,7 +81,7 @@ def _merged(instance: Instance, run: Run, current: Version) -> IndexRoots:
         objects = merge(
             writer, writer, schema, old.objects.root, new.objects.root, theirs.objects.root
         )
-        root = resolve_records(writer, schema, objects)
+        root = resolve_records(writer, schema, objects, run.merging)
         # Of two rows for one path ours stays: it was seen later.
         paths = merge(writer, writer, PATHS, old.paths.root, new.paths.root, theirs.paths.root)
         return IndexRoots(map_root(root), map_root(paths.root))

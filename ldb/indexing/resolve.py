@@ -6,7 +6,7 @@ annotation history, tags); of two rows for one path, the later run's stays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Record, SeenPath, decode_record, encode_record
 from ldb.ids import NO_OID, Oid
+from ldb.indexing.updating import rebased
 from ldb.maps import Changes, Merged, Root, Rows, Schema, Side, edit
 from ldb.objects.batch import BatchWriter
+from ldb.objects.codec import decode, encode
 from ldb.objects.model import BlobType
 
 
-def resolve_records(writer: BatchWriter, schema: Schema, merged: Merged) -> Root:
-    """The merged `objects` map with one united record for each object in conflict."""
+def resolve_records(
+    writer: BatchWriter, schema: Schema, merged: Merged, merging: bool = False
+) -> Root:
+    """The merged `objects` map with one united record for each object in conflict.
+
+    With `merging`, of two new annotations neither takes the other's place.
+    """
     conflicts = merged.conflicts
     if not len(conflicts):
         return merged.root
@@ -30,8 +37,12 @@ def resolve_records(writer: BatchWriter, schema: Schema, merged: Merged) -> Root
     records, notes = [], []
     for at, sides in enumerate(zip(bases, ours, theirs)):
         record = united(*sides)
+        three = _annotations_at(at, conflicts.base, conflicts.ours, conflicts.theirs)
+        note = _rebased(writer, *three) if merging else _current(*three)
+        if note != NO_OID and note not in record.annotations:
+            record = replace(record, annotations=(*record.annotations, Oid(note)))
         records.append(writer.add(BlobType.RECORD, encode_record(record)))
-        notes.append(_current(conflicts.base, conflicts.ours, conflicts.theirs, at))
+        notes.append(note)
     rows = Rows(conflicts.keys, (_column(records), _column(notes)))
     return edit(writer, writer, schema, merged.root.oid, [Changes.upserts(rows)])
 
@@ -83,13 +94,26 @@ def _paths(base: Record | None, ours: Record, theirs: Record) -> tuple[SeenPath,
     return tuple(places[name] for name in sorted(names or places))
 
 
-def _current(base: Side, ours: Side, theirs: Side, at: int) -> bytes:
+def _annotations_at(at: int, *sides: Side) -> Iterator[bytes]:
+    for side in sides:
+        yield side.rows.fields[1][at].tobytes() if side.there[at] else NO_OID
+
+
+def _current(before: bytes, mine: bytes, other: bytes) -> bytes:
     """The current annotation: what this run made it, unless only the other changed it."""
-    before, mine, other = (
-        side.rows.fields[1][at].tobytes() if side.there[at] else NO_OID
-        for side in (base, ours, theirs)
-    )
     return other if mine in (before, NO_OID) else mine
+
+
+def _rebased(writer: BatchWriter, before: bytes, mine: bytes, other: bytes) -> bytes:
+    """The same for a run that merges: what it changed, over what the other made of it."""
+    if other in (before, NO_OID) or mine in (before, NO_OID, other):
+        return _current(before, mine, other)
+    base, ours, theirs = (
+        None if oid == NO_OID else decode(writer.get(Oid(oid), BlobType.ANNOTATION).payload)
+        for oid in (before, mine, other)
+    )
+    payload = encode(rebased(base, ours, theirs), "merged annotation")
+    return writer.add(BlobType.ANNOTATION, payload)
 
 
 def _column(oids: Sequence[bytes]) -> NDArray[np.uint8]:

@@ -26,9 +26,10 @@ from ldb.indexing.publish import IndexRoots, Run, map_root, publish_run, roots_o
 from ldb.indexing.read import BatchResult, Problem, Reader
 from ldb.indexing.scan import Scan
 from ldb.indexing.targets import Target
+from ldb.indexing.updating import AnnotationUpdate, Merging
 from ldb.indexing.workers import Batch, reading
 from ldb.instance import Instance, open_instance
-from ldb.maps import edit
+from ldb.maps import Root, edit
 from ldb.objects.batch import BatchWriter
 from ldb.objects.store import ObjectStore
 from ldb.processes import default_processes
@@ -50,6 +51,7 @@ class IndexOptions:
 
     strict: bool = False
     tags: tuple[str, ...] = ()
+    annotation_update: AnnotationUpdate = "replace"
     processes: int = 0
     """Worker processes; 0: one for each processor."""
     engine: Engine | None = None
@@ -123,7 +125,10 @@ def index(
 
         scan = CloudScan.beside(scan, clouds, progress)
     options = replace(options, engine=engine, tags=tuple(sorted(set(options.tags))))
-    gathered = Gathered(catalog, options.run_time or now(), options.tags)
+    labels = any(each.labels is not None for each in (*targets, *clouds))
+    merge = options.annotation_update == "merge"
+    merging = Merging(instance.objects, labels) if merge else None
+    gathered = Gathered(catalog, options.run_time or now(), options.tags, merging)
     progress.start("indexing")
     with instance.objects.writer() as writer:
         old = roots_of(instance, base, writer)
@@ -142,7 +147,7 @@ def index(
         counts=_counts(report),
         time=gathered.run_time,
     )
-    run = Run(base, old, new, operation)
+    run = Run(base, old, new, operation, merging is not None)
     report.version = publish_run(instance, run, options.author, options.message)
     return report
 
@@ -169,15 +174,21 @@ def _edited(
         objects=instance.objects,
     )
     assert options.engine is not None
+
+    def edit_objects() -> Root:
+        rows = gathered.object_changes(writer, scan.unchanged)
+        objects = edit(writer, writer, objects_schema(instance), old.objects.root, rows)
+        writer.flush()
+        return objects
+
     with reading(scan.batches(), opener, options.engine) as results:
         everything = _with_elsewhere(_counted(results, progress), scan)
         changes = gathered.path_changes(everything, scan.replaced)
         paths = edit(writer, writer, PATHS, old.paths.root, changes)
         # The workers publish their packs meanwhile, and this process its own.
-        rows = gathered.object_changes(writer, scan.unchanged)
-        objects = edit(writer, writer, objects_schema(instance), old.objects.root, rows)
-        writer.flush()
-    return IndexRoots(map_root(objects), map_root(paths))
+        objects = edit_objects() if gathered.merging is None else None
+    # Annotations are merged with what the workers read, so once that is published.
+    return IndexRoots(map_root(objects or edit_objects()), map_root(paths))
 
 
 def _counted(results: Iterator[BatchResult], progress: Progress) -> Iterator[BatchResult]:

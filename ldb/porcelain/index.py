@@ -23,6 +23,7 @@ from ldb.indexing.read import Problem
 from ldb.indexing.run import IndexOptions, IndexReport, own_folder
 from ldb.indexing.run import index as run_index
 from ldb.indexing.targets import Target, targets_of
+from ldb.indexing.updating import AnnotationUpdate
 from ldb.instance import Settings
 from ldb.porcelain.place import Place
 from ldb.progress import SILENT, Progress
@@ -54,6 +55,7 @@ def index(
     params: Sequence[str] = (),
     tags: Sequence[str] = (),
     strict: bool = False,
+    annotation_update: AnnotationUpdate = "replace",
     only_if_new: bool = False,
     message: str = "",
     command: Sequence[str] = ("index",),
@@ -79,7 +81,8 @@ def index(
     options = IndexOptions(
         strict=chosen.name == STRICT,
         tags=tuple(sorted(set(tags))),
-        command=(command[0], *_given(chosen, tags), *command[1:]),
+        annotation_update=annotation_update,
+        command=(command[0], *_given(chosen, tags, annotation_update), *command[1:]),
         author=place.author,
         message=message,
         only_if_new=only_if_new,
@@ -91,10 +94,11 @@ def index(
     return Indexed(report, copies.count, copies.root, copies.ids_of(found))
 
 
-def _given(chosen: Chosen, tags: Sequence[str]) -> list[str]:
+def _given(chosen: Chosen, tags: Sequence[str], update: AnnotationUpdate) -> list[str]:
     """The options to record with the run, so that it can be explained and run again."""
-    given = [] if chosen.name == AUTO else chosen.words
-    return [*given, "--add-tags", ",".join(tags)] if tags else given
+    given = [] if chosen.name == AUTO else list(chosen.words)
+    given += ["--add-tags", ",".join(tags)] if tags else []
+    return [*given, "--annotation-update", update] if update != "replace" else given
 
 
 def _in_clouds(place: Place, uris: Mapping[str, str]) -> list[CloudTarget]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -17,6 +17,7 @@ from ldb.cli.parsing import Command
 from ldb.engines.base import Engine
 from ldb.engines.opening import open_engine
 from ldb.formats.pairs import AUTO
+from ldb.indexing.updating import AnnotationUpdate
 from ldb.porcelain.index import Indexed, index, restore_index
 from ldb.refs.name import parse_version
 
@@ -43,6 +44,13 @@ FAILED = 1
     metavar="ENGINE",
     help="Where to work: local, dask, dask://HOST:PORT. Default: core.engine, or local.",
 )
+@click.option(
+    "--annotation-update",
+    type=click.Choice(get_args(AnnotationUpdate)),
+    default="replace",
+    show_default=True,
+    help="What a new annotation does to the one an object has.",
+)
 @click.option("--strict", is_flag=True, help="Index nothing where there is any problem.")
 @click.option("--message", default="", metavar="TEXT", help="Why, for `ldb log ds:root`.")
 @click.option(
@@ -56,6 +64,7 @@ def command(
     format_: str,
     params: tuple[str, ...],
     tags: tuple[str, ...] | None,
+    annotation_update: AnnotationUpdate,
     engine: str | None,
     strict: bool,
     message: str,
@@ -74,6 +83,7 @@ def command(
       ldb index -m infer -p base-label=other /data/animals
       ldb index -m strict --add-tags 2024,winter /data/images/winter
       ldb index '/data/images/*/cam1/*.jpg'
+      ldb index --annotation-update merge /data/reviewed
       ldb index --engine dask://10.0.0.5:8786 /shared/images
       ldb index --restore ds:root.v3     # undo the runs after it
     """
@@ -92,6 +102,7 @@ def command(
             params=params,
             tags=tags or (),
             strict=strict,
+            annotation_update=annotation_update,
             message=message,
             command=("index", *(["--strict"] if strict else []), *paths),
             engine=running,

@@ -185,3 +185,14 @@ def test_usage(pets: Pets) -> None:
     pets.fails(2, "index")
     pets.fails(2, "index", "--restore", "ds:root.v1", str(pets.data))
     pets.fails(2, "index", "")
+
+
+def test_annotation_update(own_pets: Pets) -> None:
+    own_pets.data.joinpath("cats/tom.json").write_text('{"score": 1, "new": true}')
+    own_pets.ok("index", "--annotation-update", "merge", str(own_pets.data))
+    (row,) = own_pets.json("eval", own_pets.id("tom"))
+    (value,) = row["values"]
+    assert value == {"class": "cat", "score": 1, "boxes": [{"label": "head"}], "new": True}
+    words = own_pets.json("log", "ds:root")[0]["operations"][0]["command"]
+    assert words[:3] == ["index", "--annotation-update", "merge"]
+    own_pets.fails(2, "index", "--annotation-update", "append", str(own_pets.data))
