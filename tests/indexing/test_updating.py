@@ -49,11 +49,8 @@ def test_rules(one: Any, two: Any, three: Any) -> None:
     assert encode(deep_merged(deep_merged(one, two), two)) == same, "once is enough"
     assert encode(deep_merged(one, one)) == encode(one)
     assert encode(rebased(one, deep_merged(one, two), one)) == same, "nobody else changed it"
-    assert (
-        encode(rebased(one, one, three)) == encode(three)
-        or type(one) is not dict
-        or (type(three) is not dict)
-    )
+    if type(one) is dict and type(three) is dict:
+        assert encode(rebased(one, one, three)) == encode(three), "we changed nothing"
 
 
 def test_current_one_is_merged_into(box: Box) -> None:
@@ -73,13 +70,13 @@ def test_current_one_is_merged_into(box: Box) -> None:
 
 def test_many_workers(box: Box) -> None:
     """The parent merges what workers have read into packs of their own."""
-    for at in range(2100):
+    for at in range(700):
         box.pair(f"{at % 3}/{at}", str(at), {"n": at})
     box.index()
-    for at in range(2100):
+    for at in range(700):
         box.write(f"{at % 3}/{at}.json", '{"more": true}', LATER)
-    assert box.index(annotation_update="merge", processes=2).new_annotations == 2100
-    assert box.notes() == {f"{at % 3}/{at}.jpg": {"n": at, "more": True} for at in range(2100)}
+    assert box.index(annotation_update="merge", processes=2).new_annotations == 700
+    assert box.notes() == {f"{at % 3}/{at}.jpg": {"n": at, "more": True} for at in range(700)}
 
 
 def test_result_that_an_object_had_before_moves_nothing(box: Box) -> None:
