@@ -125,9 +125,7 @@ def index(
 
         scan = CloudScan.beside(scan, clouds, progress)
     options = replace(options, engine=engine, tags=tuple(sorted(set(options.tags))))
-    labels = any(each.labels is not None for each in (*targets, *clouds))
-    merge = options.annotation_update == "merge"
-    merging = Merging(instance.objects, labels) if merge else None
+    merging = _merging(instance, options, targets, clouds)
     gathered = Gathered(catalog, options.run_time or now(), options.tags, merging)
     progress.start("indexing")
     with instance.objects.writer() as writer:
@@ -150,6 +148,18 @@ def index(
     run = Run(base, old, new, operation, merging is not None)
     report.version = publish_run(instance, run, options.author, options.message)
     return report
+
+
+def _merging(
+    instance: Instance,
+    options: IndexOptions,
+    targets: Sequence[Target],
+    clouds: Sequence[CloudTarget],
+) -> Merging | None:
+    if options.annotation_update == "replace":
+        return None
+    labelled = [each.labels for each in targets] + [each.labels for each in clouds]
+    return Merging(instance.objects, any(each is not None for each in labelled))
 
 
 def _edited(
@@ -187,7 +197,8 @@ def _edited(
         paths = edit(writer, writer, PATHS, old.paths.root, changes)
         # The workers publish their packs meanwhile, and this process its own.
         objects = edit_objects() if gathered.merging is None else None
-    # Annotations are merged with what the workers read, so once that is published.
+        writer.flush()
+    # Annotations are merged with what was read just now, so once that is published.
     return IndexRoots(map_root(objects or edit_objects()), map_root(paths))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ldb.formats.registry import chosen
 from ldb.indexing.annotations import index_annotations
+from ldb.indexing.run import IndexOptions, index
+from ldb.indexing.targets import targets_of
 from ldb.indexing.updating import deep_merged, rebased
 from ldb.objects.codec import encode
 from tests.indexing.conftest import Box
@@ -140,3 +144,15 @@ def test_two_runs_that_merge_at_once(box: Box) -> None:
     assert box.at("a/1.jpg").annotation == {"base": 1, "both": 1, "one": 1, "two": 2}
     assert box.at("a/3.jpg").annotation == {"three": 3, "four": 4}
     assert versions(box, "a/1.jpg") == 4
+
+
+def test_labels_of_folders(box: Box) -> None:
+    """A label format, whose annotations lie in no file of their own."""
+    box.pair("cat/1", "1", {"class": "tabby", "age": 2})
+    box.index()
+    box.write("cat/2.jpg", "2")
+    labels = chosen("infer", (), reading=True)
+    targets = [replace(each, labels=labels) for each in targets_of([str(box.folder)])]
+    index(box.instance, targets, IndexOptions(processes=1, annotation_update="merge"))
+    assert box.at("cat/2.jpg").annotation == {"label": "cat"}
+    assert box.at("cat/1.jpg").annotation == {"class": "tabby", "age": 2, "label": "cat"}
