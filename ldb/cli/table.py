@@ -53,6 +53,8 @@ TABLE = (
     Row("tag", DATASETS, "Change the tags of data objects."),
     Row("merge", DATASETS, "Bring two datasets together."),
     Row("split", DATASETS, "Cut a dataset into parts, for training and testing."),
+    Row("dedup", DATASETS, "Keep one data object for each value of an expression."),
+    Row("refresh", DATASETS, "Run the commands that made a dataset again."),
     Row("ds", DATASETS, "List, delete and rename datasets."),
     Row("status", LOOK, "Show the draft, or a dataset, at a glance."),
     Row("diff", LOOK, "Show what differs between two versions."),

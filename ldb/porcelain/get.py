@@ -10,11 +10,10 @@ from ldb.instantiate.options import InstantiateOptions, InstantiateReport
 from ldb.porcelain.draft import Changed, add
 from ldb.porcelain.instantiate import write
 from ldb.porcelain.place import Place
-from ldb.porcelain.sources import draft_rows
+from ldb.porcelain.sources import absolute_source, draft_rows
 from ldb.porcelain.stage import blank, check_folder
 from ldb.progress import SILENT, Progress
 from ldb.query.selection import FilterSpec
-from ldb.storage.location import absolute
 from ldb.workspace import FOLDER as INSIDE
 from ldb.workspace import STATE, locked, make_folder
 
@@ -58,12 +57,3 @@ def _make_workspace(place: Place, folder: str, force: bool) -> None:
     make_folder(folder)
     with locked(folder):
         blank(place, folder, "")
-
-
-def absolute_source(text: str, cwd: str) -> str:
-    """A source that means the same wherever one stands."""
-    if text.startswith(("id:", "ds:")):
-        return text
-    if text.startswith("ws:"):
-        return "ws:" + os.path.normpath(os.path.join(cwd, text[3:] or "."))
-    return absolute(text, cwd)

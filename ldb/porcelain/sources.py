@@ -33,7 +33,7 @@ from ldb.query.selected import MapRows, Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
 from ldb.query.signature import Function
 from ldb.refs.name import INDEX, VersionSpec, dataset_ref, parse_version
-from ldb.storage.location import is_glob, is_local, local_path, to_uri
+from ldb.storage.location import absolute, is_glob, is_local, local_path, to_uri
 from ldb.workspace import Workspace, load_state, open_store
 
 Default = Literal["root", "staged", "none"]
@@ -126,7 +126,7 @@ def read_sources(
     if ids:
         parts.append(_by_ids(place, catalog, ids))
     for text in texts:
-        used.append(SourceUsed(text))
+        used.append(SourceUsed(absolute_source(text, place.cwd)))
         if text in known.ids:
             parts.append(id_rows(catalog, known.ids[text]))
         elif text.startswith("ds:"):
@@ -140,6 +140,15 @@ def read_sources(
         elif not text.startswith("id:"):
             parts.append(path_rows(place, text, known.edited))
     return united(catalog, parts), tuple(used), catalog
+
+
+def absolute_source(text: str, cwd: str) -> str:
+    """A source that means the same wherever one stands."""
+    if text.startswith(("id:", "ds:")):
+        return text
+    if text.startswith("ws:"):
+        return "ws:" + os.path.normpath(os.path.join(cwd, text[3:] or "."))
+    return absolute(text, cwd)
 
 
 def _version(place: Place, spec: VersionSpec) -> Version:

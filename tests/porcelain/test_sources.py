@@ -24,7 +24,7 @@ from ldb.objects.model import BlobType, oid_of
 from ldb.porcelain.commit import commit
 from ldb.porcelain.draft import add
 from ldb.porcelain.place import Place
-from ldb.porcelain.sources import Known, read_sources, select, united
+from ldb.porcelain.sources import Known, absolute_source, read_sources, select, united
 from ldb.porcelain.stage import stage
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec
@@ -83,7 +83,8 @@ def test_used_in_the_order_given(place: Place) -> None:
     texts = ["sub", f"id:{id_of('b').hex()}", "ds:root", f"id:{id_of('a').hex()[:8]}"]
     found, used, _ = read_sources(place, texts)
     assert used == tuple(
-        SourceUsed(text, newest.oid if text == "ds:root" else None) for text in texts
+        SourceUsed(absolute_source(text, place.cwd), newest.oid if text == "ds:root" else None)
+        for text in texts
     )
     assert sorted(names_of(found)) == sorted(FILES)
     assert key_bytes(found.ids) == sorted(map(id_of, FILES)), "by id"
@@ -116,7 +117,7 @@ def test_known_before(place: Place) -> None:
     known = Known(ids={"elsewhere/x.bin": [id_of("b"), id_of("a"), b"\0" * 16]})
     found, used, _ = read_sources(place, ["elsewhere/x.bin"], known)
     assert set(names_of(found)) == {"a", "b"}, "what the index does not know is left out"
-    assert used == (SourceUsed("elsewhere/x.bin"),)
+    assert used == (SourceUsed(f"{place.cwd}/elsewhere/x.bin"),), "to be found from anywhere"
 
 
 def test_first_bad_source_is_named(place: Place) -> None:

@@ -42,7 +42,15 @@ def _all_pets(pets: Pets, tmp_path: Path) -> None:
     other.ok("commit")
 
 
-WORLDS: dict[str, Callable[[Pets, Path], None]] = {"merge": _branches, "split": _all_pets}
+def _nothing_more(pets: Pets, tmp_path: Path) -> None:
+    """ds:cats in the workspace, as it is."""
+
+
+WORLDS: dict[str, Callable[[Pets, Path], None]] = {
+    "merge": _branches,
+    "split": _all_pets,
+    "dedup": _nothing_more,
+}
 
 
 @pytest.mark.parametrize("command", WORLDS)
