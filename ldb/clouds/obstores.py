@@ -157,7 +157,8 @@ def _client(options: Options, endpoint: str) -> dict[str, Any]:
         "client_options": {
             "allow_http": endpoint.startswith("http://"),
             "connect_timeout": timedelta(seconds=min(timeout, 10.0)),
-            "timeout": timedelta(seconds=max(timeout, 60.0)),  # of a whole answer
+            "read_timeout": timedelta(seconds=timeout),  # without a byte
+            "timeout": timedelta(seconds=max(timeout, 600.0)),  # of a whole answer
             "pool_max_idle_per_host": str(CONNECTIONS),
         },
         "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=timeout)},

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def commands(word: str) -> list[str]:
     ]
 
 
+def wait_for_a_commit(folder: Path) -> None:
+    """Until the writer has committed once more: how fast it is, only the machine knows."""
+    refs = folder / "refs" / "datasets"
+    before, end = len(list(refs.rglob("*"))), time.monotonic() + 60
+    while len(list(refs.rglob("*"))) <= before:
+        assert time.monotonic() < end, "the writer has stopped"
+        time.sleep(0.01)
+
+
 def versions(folder: Path) -> int:
     report = fsck(LocalBackend(folder))
     assert report.sound, report.problems
@@ -62,6 +72,7 @@ def test_cp_beside_a_writer(busy: Path) -> None:
         subprocess.run(command, shell=True, cwd=busy, check=True)
         assert versions(busy / "backup") >= 1
         shutil.rmtree(busy / "backup")
+        wait_for_a_commit(busy / "instance")
     assert versions(busy / "instance") > 5
 
 
@@ -75,6 +86,7 @@ def test_copying_again_adds_what_is_new(busy: Path) -> None:
             *_, source, target = step.split()
             _copy_new(busy / source, busy / target, source)
         counts.append(versions(busy / "backup"))
+        wait_for_a_commit(busy / "instance")
     assert counts == sorted(counts)
     assert counts[-1] > counts[0]
 
