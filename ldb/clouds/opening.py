@@ -62,7 +62,8 @@ def open_client(url: str, options: Mapping[str, Any] | None = None) -> Client:
 
 def _make_client(scheme: str, bucket: str, where: str, options: Options) -> Client:
     make_wire = _wire_maker(scheme, bucket, options)
-    plain = plain_s3(options) if scheme == "s3" and _is_fast(options) else None
+    fast = scheme == "s3" and _is_fast(options) and not options.versions
+    plain = plain_s3(options) if fast else None
     if plain is None:
         return _whole_client(where, make_wire, options)
 
@@ -112,9 +113,11 @@ def _s3(bucket: str, options: Options, fast: bool) -> Wire:
     exact = S3Wire(bucket, options)
     if not fast:
         return exact
-    from ldb.clouds.fast import FastS3
+    from ldb.clouds.fast import FastS3, FastWire
     from ldb.clouds.obstores import over_s3, plain_store
 
+    if options.versions:  # which obstore does not list
+        return FastWire(exact, partial(over_s3, bucket, exact, options))
     plain = plain_s3(options)
     if plain is None:
         return FastS3(exact, partial(over_s3, bucket, exact, options), False, None)

@@ -40,6 +40,8 @@ class Options:
     """Read public data without credentials."""
     requester_pays: bool | None = _option(S3 + GS)
     """Accept that requests are billed to you."""
+    versions: bool | None = _option(S3)
+    """List with version ids, by which an overwritten object can be read while it is kept."""
     timeout: float | None = _option(EVERY)
     """Seconds without an answer before trying again (20)."""
     retries: int | None = _option(EVERY)

@@ -9,7 +9,7 @@ wrong "is there already". docs/design/010-clouds.md
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -33,6 +33,8 @@ from ldb.clouds.wire import (
 MIB = 1 << 20
 PARTS_AT_ONCE = 4
 CONNECTIONS = 128
+_MARKS_APART = "\0"
+"""Between the two that a listing of versions goes on from; in no key."""
 _NO_BUCKET = ("NoSuchBucket",)
 _NO_KEY = ("NoSuchKey", "NoSuchVersion")
 _NO_DELETE_OF_MANY = (400, 405, 411, 501)
@@ -152,17 +154,41 @@ class S3Wire:
         }
         if ask.folded:
             asked["Delimiter"] = "/"
+        return await (self._versions if self._options.versions else self._objects)(ask, asked)
+
+    async def _objects(self, ask: Ask, asked: dict[str, Any]) -> Page:
         if ask.following:
             asked["ContinuationToken"] = ask.following
         elif ask.after:
             asked["StartAfter"] = ask.after
         answer = await self._s3.list_objects_v2(**asked)
+        following = answer.get("NextContinuationToken", "") if answer.get("IsTruncated") else ""
+        return self._page(answer, answer.get("Contents", ()), following)
+
+    async def _versions(self, ask: Ask, asked: dict[str, Any]) -> Page:
+        """The newest of each key; a page of nothing but older ones is empty, and goes on."""
+        key, _, version = ask.following.partition(_MARKS_APART)
+        if version:
+            asked["VersionIdMarker"] = version
+        if key or ask.after:
+            asked["KeyMarker"] = key or ask.after
+        answer = await self._s3.list_object_versions(**asked)
+        following = ""
+        if answer.get("IsTruncated"):
+            marks = answer["NextKeyMarker"], answer.get("NextVersionIdMarker", "")
+            following = _MARKS_APART.join(marks)
+        newest = [each for each in answer.get("Versions", ()) if each["IsLatest"]]
+        return self._page(answer, newest, following)
+
+    def _page(
+        self, answer: Mapping[str, Any], found: Iterable[Mapping[str, Any]], following: str
+    ) -> Page:
         server = answer["ResponseMetadata"]["HTTPHeaders"].get("server", "")
         self.by_folder = server.startswith("SeaweedFS")
         return Page(
-            [_stat(each["Key"], each, each["Size"]) for each in answer.get("Contents", ())],
+            [_stat(each["Key"], each, each["Size"]) for each in found],
             [each["Prefix"] for each in answer.get("CommonPrefixes", ())],
-            answer.get("NextContinuationToken", "") if answer.get("IsTruncated") else "",
+            following,
         )
 
     # -- writing -----------------------------------------------------------------------
