@@ -48,6 +48,7 @@ TABLE = (
     Row("stage", DATASETS, "Put a dataset into a workspace as its draft."),
     Row("add", DATASETS, "Add data objects to the draft."),
     Row("del", DATASETS, "Take data objects out of the draft."),
+    Row("sync", DATASETS, "Make the draft equal to the workspace's files."),
     Row("pull", DATASETS, "Give the draft the newest annotations."),
     Row("commit", DATASETS, "Save the draft as a new version."),
     Row("tag", DATASETS, "Change the tags of data objects."),

@@ -189,13 +189,18 @@ def _all_lines(listed: Listed) -> Iterator[str]:
     yield "end\n"
 
 
-def instantiated_files(folder: str) -> dict[str, Entry]:
-    """The files that runs made in a folder, by path below it; empty where there were none."""
+def listed_files(folder: str) -> Listed:
+    """What runs listed in a folder; nothing where there were none."""
     try:
         root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return Listed()
     try:
-        return _load(root)[0].entries
+        return _load(root)[0]
     finally:
         os.close(root)
+
+
+def instantiated_files(folder: str) -> dict[str, Entry]:
+    """The files that runs made in a folder, by path below it."""
+    return listed_files(folder).entries

@@ -7,7 +7,7 @@ differs from the draft, all of it in one run; where one file is bad, nothing is 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,6 +41,11 @@ class Edits:
             raise BadInput(path, f"says of id:{ObjectId(name)} what {self._paths[name]} does not")
         self.payloads[name] = payload
         self._paths[name] = path
+
+    def keep(self, names: Collection[bytes]) -> None:
+        """Drop those of other objects."""
+        for name in self.payloads.keys() - names:
+            del self.payloads[name], self.oids[name], self._paths[name]
 
 
 def read_edits(place: Place, sources: Sequence[str]) -> Edits:

@@ -222,7 +222,7 @@ def path_rows(place: Place, text: str, edited: Mapping[bytes, bytes]) -> Selecte
     ids = path_ids(place.catalog, uri)
     if not ids and not written:
         raise _nothing_at(place, text, uri)
-    return _overlaid(place, ids, written, edited) if written else id_rows(place.catalog, ids)
+    return overlaid(place, ids, written, edited) if written else id_rows(place.catalog, ids)
 
 
 def _nothing_at(place: Place, text: str, uri: str) -> NotFound:
@@ -242,12 +242,15 @@ def _meant(place: Place, text: str) -> str:
     return f"did you mean ds:{text}?" if any(map(place.instance.refs.head, names)) else ""
 
 
-def _overlaid(
-    place: Place, ids: set[bytes], written: set[bytes], edited: Mapping[bytes, bytes]
+def overlaid(
+    place: Place,
+    ids: Collection[bytes],
+    written: Collection[bytes],
+    edited: Mapping[bytes, bytes],
 ) -> Selected:
     """Rows of ids; the `written` as the draft has them, and with what was edited there."""
     width = place.instance.id_bytes
-    keys = as_keys(sorted(ids | written), width)
+    keys = as_keys(sorted({*ids, *written}), width)
     found = place.catalog.find(keys)
     there, drafted = drafted_rows(place.need_workspace(), keys)
     there &= np.isin(keys, as_keys(sorted(written), width))

@@ -16,8 +16,8 @@ import numpy as np
 
 from ldb.catalog import as_keys
 from ldb.dataset import dataset_schema
-from ldb.errors import BadInput
-from ldb.instantiate.manifest import instantiated_files
+from ldb.errors import BadInput, Conflict
+from ldb.instantiate.manifest import Listed, listed_files
 from ldb.instantiate.model import Entry
 from ldb.instantiate.naming import id_in_name
 from ldb.instantiate.target import MANIFEST
@@ -56,6 +56,45 @@ def written_files(place: Place, uri: str) -> list[Written]:
     return _known(place, [each for each in found if each is not None])
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the files in a workspace stand for, all of it looked at."""
+
+    objects: frozenset[bytes]
+    """Data objects that are there. Whose data file was removed is not, whatever else is left
+    of it; one of which only the annotation was ever written is."""
+    listed: frozenset[bytes]
+    """Those that were ever written there, as far as the lists say that are still there."""
+    others: tuple[str, ...]
+    """Files that stand for none of the data objects known, annotations among them; absolute."""
+
+
+def standing(place: Place) -> Standing:
+    """What stands in the workspace; `Conflict` where a run that wrote there has not ended."""
+    root = place.need_workspace().folder
+    manifests = _Manifests(root, 2 * place.instance.id_bytes)
+    paths = list(_files(root, root))
+    found = [each for path in paths if (each := manifests.written(path)) is not None]
+    known = _known(place, found)
+    listed: set[bytes] = set()
+    data: set[bytes] = set()
+    for folder, lists in manifests.lists():
+        listed.update(entry.object_id for entry in lists.entries.values())
+        data.update(each.object_id for each in lists.entries.values() if not each.annotation)
+        for path in lists.unfinished:
+            if not os.path.lexists(os.path.join(folder, path)):
+                raise Conflict(
+                    f"files in {folder}",
+                    "all that was instantiated",
+                    "some of them: a run was stopped",
+                    "run `ldb instantiate` again, to its end",
+                )
+    there = {each.id for each in known if not each.is_annotation}
+    there.update(each.id for each in known if each.id not in data)
+    others = {*paths} - {each.path for each in known}
+    return Standing(frozenset(there), frozenset(listed), tuple(sorted(others)))
+
+
 def _files(path: str, root: str) -> Iterator[str]:
     """Files that a path names and that lie in the workspace at `root`, in no other inside it."""
     if not os.path.lexists(path) and is_glob(path):
@@ -90,7 +129,7 @@ class _Manifests:
     def __init__(self, root: str, digits: int) -> None:
         self._root = root
         self._digits = digits
-        self._listed: dict[str, dict[str, Entry]] = {}
+        self._listed: dict[str, Listed] = {}
         self._times: dict[str, int] = {}
 
     def written(self, path: str) -> Written | None:
@@ -106,12 +145,17 @@ class _Manifests:
             return None
         return Written(path, bytes.fromhex(digits))
 
+    def lists(self) -> Iterator[tuple[str, Listed]]:
+        """The lists that were read, by folder; that of the workspace always."""
+        self._entry(os.path.join(self._root, ""), self._root)
+        yield from self._listed.items()
+
     def _entry(self, path: str, folder: str) -> tuple[Entry | None, int]:
         while True:
             if folder not in self._listed:
-                self._listed[folder] = instantiated_files(folder)
+                self._listed[folder] = listed_files(folder)
                 self._times[folder] = _time_of(os.path.join(folder, MANIFEST))
-            entry = self._listed[folder].get(path[len(folder.rstrip("/")) + 1 :])
+            entry = self._listed[folder].entries.get(path[len(folder.rstrip("/")) + 1 :])
             if entry is not None or folder == self._root:
                 return entry, self._times[folder]
             folder = os.path.dirname(folder)

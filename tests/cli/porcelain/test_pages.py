@@ -19,7 +19,7 @@ from docs.generate import FOLDER
 from tests.cli.porcelain.conftest import Pets
 
 FROM_PETS = ("stage", "add", "list", "eval", "stats", "query", "tag")
-FROM_CATS = ("del", "commit", "status", "diff", "log", "why", "pull")
+FROM_CATS = ("del", "commit", "status", "diff", "log", "why", "pull", "sync")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

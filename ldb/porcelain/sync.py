@@ -1,0 +1,204 @@
+"""`ldb sync`: make the draft equal to what is in the workspace's folder, or to some sources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ldb.catalog import PATHS, Catalog, path_key
+from ldb.errors import BadInput
+from ldb.formats.pairs import is_annotation
+from ldb.history import SourceUsed
+from ldb.maps import Changes, Rows, lookup
+from ldb.objects.indexrows import KIND_DATA
+from ldb.porcelain.auto_index import auto_index
+from ldb.porcelain.draft import CHUNK, apply, by_id, operation_for
+from ldb.porcelain.edits import Edits, index_edits, read_edits
+from ldb.porcelain.index import index
+from ldb.porcelain.place import Place
+from ldb.porcelain.sources import Known, Selection, draft_rows, overlaid, select
+from ldb.porcelain.written import Standing, standing
+from ldb.progress import SILENT, Progress
+from ldb.query.selected import Selected
+from ldb.query.selection import FilterSpec, Warnings, apply_filters
+from ldb.storage.location import to_uri
+from ldb.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What `sync` did to the draft."""
+
+    workspace: Workspace
+    added: int
+    removed: int
+    updated: int
+    edited: int
+    """Annotations that were edited in the workspace."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the draft is to hold, and what was seen on the way."""
+
+    place: Place
+    chosen: Selection
+    edits: Edits
+    warnings: list[str] = field(default_factory=list)
+    listed: frozenset[bytes] | None = None
+    """Objects that were ever written into the folder, where that is what the draft follows."""
+
+
+def sync(
+    place: Place,
+    sources: Sequence[str] = (),
+    filters: Sequence[FilterSpec] = (),
+    *,
+    seed: int | None = None,
+    command: Sequence[str] = ("sync",),
+    progress: Progress = SILENT,
+) -> Synced:
+    """Make the draft hold what sources and filters give and nothing else.
+
+    No source: the files of the workspace. An object whose data file was removed leaves the
+    draft, edited annotations are taken, new files are indexed where the user wants that
+    (`place.auto_index`) and are left out with a warning where not.
+    """
+    with place.changing() as place:
+        workspace = place.need_workspace()
+        if sources:
+            found = _of_sources(place, sources, filters, seed, command, progress)
+        else:
+            found = _of_folder(place, filters, seed, command, progress)
+        rows = by_id(found.chosen.rows)
+        before = draft_rows(place, workspace)
+        changes, counts = _replacing(before, rows)
+        operation = operation_for(command, found.chosen, filters, seed)
+        done = apply(workspace, changes, operation, counts)
+        if found.listed is not None and counts["removed"]:
+            found.warnings += _never_written(before, rows, found.listed)
+        return Synced(done, **counts, edited=len(found.edits.oids), warnings=tuple(found.warnings))
+
+
+def _of_sources(
+    place: Place,
+    sources: Sequence[str],
+    filters: Sequence[FilterSpec],
+    seed: int | None,
+    command: Sequence[str],
+    progress: Progress,
+) -> _Found:
+    """As `add` reads them."""
+    edits = read_edits(place, sources)
+    indexed = auto_index(place, sources, progress)
+    place = index_edits(indexed.place, edits, command)
+    known = Known(indexed.ids, edits.oids)
+    chosen = select(
+        place, sources, filters, default="none", seed=seed, progress=progress, known=known
+    )
+    return _Found(place, chosen, edits, [*map(str, indexed.problems), *chosen.warnings])
+
+
+def _of_folder(
+    place: Place,
+    filters: Sequence[FilterSpec],
+    seed: int | None,
+    command: Sequence[str],
+    progress: Progress,
+) -> _Found:
+    workspace = place.need_workspace()
+    found = standing(place)
+    edits = read_edits(place, [workspace.folder])
+    edits.keep(found.objects)
+    place, ids, warnings = _new_files(place, found, progress)
+    if workspace.state.root.count and not (found.listed or found.objects or ids):
+        raise BadInput(
+            workspace.folder,
+            "holds no file that was instantiated, so the draft would lose all it has",
+            "`ldb instantiate` writes files; `ldb del ds:root` empties the draft",
+        )
+    place = index_edits(place, edits, command)
+    rows = overlaid(place, ids, found.objects, edits.oids)
+    told = Warnings(warnings)
+    rows = apply_filters(place.catalog, rows, filters, seed, told, progress)
+    used = (SourceUsed("ws:" + workspace.folder),)
+    return _Found(place, Selection(rows, used, place.catalog), edits, warnings, found.listed)
+
+
+def _new_files(
+    place: Place, found: Standing, progress: Progress
+) -> tuple[Place, set[bytes], list[str]]:
+    """Index files that nobody instantiated, where that is wanted; ids of all such files."""
+    paths = [each for each in found.others if not is_annotation(os.fsencode(each))]
+    if not paths:
+        return place, set(), []
+    ids: set[bytes] = set()
+    warnings: list[str] = []
+    copied: set[str] = set()
+    if place.auto_index:
+        done = index(place, paths, only_if_new=True, command=("index", "--auto"), progress=progress)
+        copied = {*done.ids}
+        ids.update(*done.ids.values())
+        warnings += map(str, done.report.problems)
+        place = place.refreshed()
+    known = dict(_indexed(place, [each for each in paths if each not in copied]))
+    ids.update(known.values())
+    left = [each for each in paths if each not in copied and each not in known]
+    if left and not place.auto_index:
+        what = f"{len(left):,} new file{'' if len(left) == 1 else 's'}, {left[0]} for one,"
+        warnings.append(f"{what} left out: `ldb index` them, or set core.auto_index = true")
+    return place, ids, warnings
+
+
+def _indexed(place: Place, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Those of the paths at which the index knows a data object, and its id."""
+    catalog: Catalog = place.catalog
+    if catalog.paths is None or not paths:
+        return
+    keys = PATHS.column([path_key(os.fsencode(to_uri(each, place.cwd))) for each in paths])
+    known, fields = lookup(catalog.instance.objects, PATHS, catalog.paths.root, keys)
+    width = catalog.instance.id_bytes
+    for at in np.flatnonzero(known & (fields[4].ravel() == KIND_DATA)).tolist():
+        yield paths[at], fields[0][at, :width].tobytes()
+
+
+def _replacing(before: Selected, rows: Selected) -> tuple[Iterator[Changes], dict[str, int]]:
+    """The changes that make a draft of these rows, and counts of what that does."""
+    gone = before.ids[~np.isin(before.ids, rows.ids, assume_unique=True)]
+    at = np.minimum(np.searchsorted(before.ids, rows.ids), max(len(before) - 1, 0))
+    there = before.ids[at] == rows.ids if len(before) else np.zeros(len(rows), np.bool_)
+    old = before.take(at[there])
+    other = (old.annotations != rows.annotations[there]).any(axis=1)
+    transforms = rows.transforms.copy()
+    own = transforms[there].any(axis=1, keepdims=True)
+    # An object keeps its transforms in the draft unless the source brings its own.
+    transforms[there] = np.where(own, transforms[there], old.transforms)
+    zeros = np.zeros((len(gone), rows.annotations.shape[1]), np.uint8)
+    keys = np.concatenate((rows.ids, gone))
+    order = np.argsort(keys, kind="stable")
+    notes = np.concatenate((rows.annotations, zeros))[order]
+    changes = Changes(
+        Rows(keys[order], (notes, np.concatenate((transforms, zeros))[order])),
+        (np.arange(len(keys)) >= len(rows))[order],
+    )
+    parts = (changes.slice(start, start + CHUNK) for start in range(0, len(keys), CHUNK))
+    added = len(rows) - int(there.sum())
+    return parts, {"added": added, "removed": len(gone), "updated": int(other.sum())}
+
+
+def _never_written(before: Selected, rows: Selected, listed: frozenset[bytes]) -> list[str]:
+    """A word on objects that left the draft though nobody removed their files."""
+    gone = before.ids[~np.isin(before.ids, rows.ids, assume_unique=True)]
+    width = gone.dtype.itemsize
+    raw = gone.tobytes()
+    never = sum(raw[at : at + width] not in listed for at in range(0, len(raw), width))
+    if not never:
+        return []
+    return [
+        f"{never:,} of the removed had never been instantiated here; "
+        "`ldb instantiate` before the next sync if they are to stay"
+    ]
