@@ -56,7 +56,7 @@ TABLE = (
     Row("split", DATASETS, "Cut a dataset into parts, for training and testing."),
     Row("dedup", DATASETS, "Keep one data object for each value of an expression."),
     Row("refresh", DATASETS, "Run the commands that made a dataset again."),
-    Row("ds", DATASETS, "List, delete and rename datasets."),
+    Row("ds", DATASETS, "List, delete, rename, export and import datasets."),
     Row("status", LOOK, "Show the draft, or a dataset, at a glance."),
     Row("diff", LOOK, "Show what differs between two versions."),
     Row("log", LOOK, "Show the history of a dataset or an object."),

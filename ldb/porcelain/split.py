@@ -2,7 +2,7 @@
 
 What goes where: splitting.py. Here: values of the groups and classes, the sides that groups
 had in the split before, and the versions of the parts, one published after the other. A run
-that was stopped in between is finished by the same command. Rules: docs/design/018-splits.md.
+that was stopped in between is finished by the same command. Rules: docs/design/026-splits.md.
 """
 
 from __future__ import annotations

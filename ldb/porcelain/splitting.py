@@ -3,7 +3,7 @@
 Objects go in groups, and a group is never divided. Every group has a point in [0, 2^64), a
 hash. `by_point` cuts the line of points by the shares and looks at nothing else, so what
 comes later changes nobody's side. `balanced` keeps to the shares within every class, and to
-the sides that groups have already. Rules and reasons: docs/design/018-splits.md.
+the sides that groups have already. Rules and reasons: docs/design/026-splits.md.
 """
 
 from __future__ import annotations

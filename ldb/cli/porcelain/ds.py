@@ -1,7 +1,8 @@
-"""`ldb ds`: list, delete and rename datasets. docs/commands/ds.md."""
+"""`ldb ds`: list, delete, rename, export and import datasets. docs/commands/ds.md."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from ldb.cli.options import output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Group
 from ldb.cli.shells import dataset_names
+from ldb.cli.showing import plural
 from ldb.cli.sources import dataset_names_of
 from ldb.porcelain.ds import Listed, delete_datasets, list_datasets, rename_dataset
 from ldb.refs.name import parse_version
@@ -22,13 +24,15 @@ _COMPLETE = dataset_names(dataset_names_of)
 
 @click.group(cls=Group)
 def command() -> None:
-    """List, delete and rename datasets.
+    """List, delete and rename datasets; carry them to another instance and back.
 
     \b
     Examples:
       ldb ds list
       ldb ds rename ds:cats ds:animals
+      ldb ds export ds:animals animals.tar
       ldb ds del ds:animals
+      ldb ds import animals.tar --as ds:pets
     """
 
 
@@ -100,3 +104,85 @@ def rename(app: App, old: str, new: str, out: Output) -> None:
     """
     version = rename_dataset(place_of(app), parse_version(old), new.removeprefix("ds:"))
     out.say(f"{old} is {version} now")
+
+
+@command.command("export")
+@click.argument("dataset", metavar="ds:NAME[.vN]", shell_complete=_COMPLETE)
+@click.argument("where", metavar="FILE|DIR/", type=click.Path())
+@click.option("--with-data", is_flag=True, help="Carry the bytes of the data objects too.")
+@click.option("-f", "--force", is_flag=True, help="Replace what is there.")
+@output_options(json=True)
+@pass_app
+def export_(app: App, dataset: str, where: str, with_data: bool, force: bool, out: Output) -> None:
+    """Write a dataset to one file, to carry it to another instance.
+
+    With all its versions, their annotations and what is known of the data objects, which
+    stay where they are; with .vN that version alone. A name that ends with a slash makes
+    a folder of the same content.
+    """
+    from ldb.cli.caching import cache_options
+    from ldb.porcelain.export import export
+
+    folder = where.endswith(("/", os.sep))
+    target = os.path.normpath(os.path.join(app.cwd, where))
+    done = export(
+        place_of(app), parse_version(dataset), target,
+        folder=folder, with_data=with_data, force=force,
+        cache=cache_options(app), progress=out.progress(),
+    )  # fmt: skip
+    if out.as_json:
+        out.json({
+            "file": done.where, "versions": done.versions, "objects": done.objects,
+            "data_objects": done.data, "bytes": done.bytes,
+        })  # fmt: skip
+        return
+    data = f", {done.data:,} of them with their bytes" if done.data else ""
+    what = f"{plural(done.versions, 'version')}, {plural(done.objects, 'data object')}{data}"
+    out.say(f"wrote {done.where}: {what}; {plural(done.bytes, 'byte')}")
+
+
+@command.command("import")
+@click.argument("where", metavar="FILE|DIR", type=click.Path())
+@click.option("--as", "rename_to", metavar="ds:NEW", default="", help="Under another name.")
+@click.option(
+    "--data", metavar="DIR", type=click.Path(), help="Write the data objects it carries there."
+)
+@output_options(json=True)
+@pass_app
+def import_(app: App, where: str, rename_to: str, data: str | None, out: Output) -> None:
+    """Take in what `ldb ds export` wrote.
+
+    All of it is checked first. Versions keep their numbers; what is there already is not
+    imported again. A dataset of the same name with another history is a conflict (exit code
+    4): nothing is changed, and --as gives a name.
+    """
+    from ldb.porcelain.imports import import_data, import_datasets, opened
+
+    place = place_of(app, quick_start=True)
+    with opened(os.path.join(app.cwd, where), out.progress()) as parcel:
+        done = import_datasets(place, parcel, rename=rename_to, progress=out.progress())
+        written = 0
+        if data is not None:
+            folder = os.path.join(app.cwd, data)
+            written, found = import_data(place.refreshed(), parcel, folder, out.progress())
+            for problem in found.report.problems:
+                out.warn(f"{visible(problem.path)}: {problem.why}")
+        carried = len(parcel.data)
+    if out.as_json:
+        out.json({
+            "datasets": [
+                {"version": str(each.newest), "new_versions": each.versions}
+                for each in done.datasets
+            ],
+            "new_objects": done.objects, "new_annotations": done.annotations,
+            "data_objects": written,
+        })  # fmt: skip
+        return
+    for each in done.datasets:
+        new = plural(each.versions, "new version") if each.versions else "nothing new"
+        out.say(f"{each.newest}: {new}")
+    out.say(f"{plural(done.objects, 'new data object')} in the index")
+    if data is not None:
+        out.say(f"wrote {plural(written, 'data object')} to {data}")
+    elif carried:
+        out.say(f"it carries {plural(carried, 'data object')}: `--data DIR` writes them there")
