@@ -26,6 +26,7 @@ from ldb.history import (
 from ldb.ids import ObjectId, Oid
 from ldb.instance import Instance
 from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
+from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import RefName
 
@@ -133,7 +134,7 @@ def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | N
 
 
 def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
-    """Bring every node that the draft has made into the instance, in one pack.
+    """Bring every node and transform set that the draft has made into the instance, in one pack.
 
     Those that it has not made come from versions. What else the instance has of them may be
     garbage, whose children are gone: docs/design/011-garbage.md.
@@ -145,6 +146,8 @@ def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
 
     with instance.objects.writer() as writer:
         copy_nodes(draft.store, writer, (root.root, *kept), stop)
+        for oid in draft.store.oids(BlobType.TRANSFORM):  # of the draft alone: a handful
+            writer.add(BlobType.TRANSFORM, draft.store.get(oid).payload, oid)
 
 
 def count_changes(differences: Iterator[Difference]) -> DiffCounts:

@@ -50,6 +50,7 @@ TABLE = (
     Row("del", DATASETS, "Take data objects out of the draft."),
     Row("sync", DATASETS, "Make the draft equal to the workspace's files."),
     Row("pull", DATASETS, "Give the draft the newest annotations."),
+    Row("transform", DATASETS, "Say what is made of data objects when they are written out."),
     Row("commit", DATASETS, "Save the draft as a new version."),
     Row("tag", DATASETS, "Change the tags of data objects."),
     Row("merge", DATASETS, "Bring two datasets together."),

@@ -11,7 +11,9 @@ import click
 from ldb.cli.app import App
 from ldb.cli.caching import cache_options
 from ldb.cli.formats import FormatName
+from ldb.cli.options import program_words
 from ldb.cli.output import Output, visible
+from ldb.cli.parsing import GreedyOption
 from ldb.cli.showing import joined, plural
 from ldb.instantiate.options import InstantiateOptions, InstantiateReport, Link
 from ldb.porcelain.instantiate import in_format
@@ -39,6 +41,10 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--preserve-paths",), {
         "is_flag": True, "help": "Keep the folders and names of the storage location.",
     }),
+    (("--apply",), {
+        "cls": GreedyOption, "greedy": True, "type": program_words, "metavar": "EXEC [ARGS]...",
+        "help": "Run a program on every object, as a transform; up to the next option.",
+    }),
     (("--link",), {
         "type": click.Choice(get_args(Link)), "default": "auto", "show_default": True,
         "help": "How data files get there; auto: reflink where that works, else copy.",
@@ -60,12 +66,14 @@ def options_of(
     format_: str,
     params: tuple[str, ...],
     target: str | None,
+    apply: tuple[str, ...] | None,
     **given: Any,
 ) -> InstantiateOptions:
     """The options as the library takes them; `default` is the target where none is given."""
     folder = os.path.normpath(os.path.join(app.cwd, target)) if target else default
     cache = cache_options(app)
-    return in_format(InstantiateOptions(folder, cache=cache, **given), format_, params)
+    made = InstantiateOptions(folder, apply=apply or (), cache=cache, **given)
+    return in_format(made, format_, params)
 
 
 def tell(report: InstantiateReport, options: InstantiateOptions, out: Output) -> int | None:
@@ -90,6 +98,7 @@ def _summary(report: InstantiateReport, folder: str, in_labels: bool) -> str:
     written = f"wrote {plural(report.objects, 'data object')} and {plural(count, what)} to {folder}"
     return joined([
         written,
+        f"{plural(report.outputs, 'output')} of transforms" if report.outputs else "",
         f"{plural(report.already_there, 'file')} there already" if report.already_there else "",
         f"{report.skipped:,} without annotation left out" if report.skipped else "",
         f"{plural(report.removed, 'old file')} removed" if report.removed else "",
@@ -104,6 +113,7 @@ def _value(report: InstantiateReport, folder: str) -> dict[str, Any]:
         "data_objects": report.objects,
         "annotations": report.annotations,
         "label_files": report.label_files,
+        "outputs": report.outputs,
         "already_there": report.already_there,
         "skipped": report.skipped,
         "removed": report.removed,

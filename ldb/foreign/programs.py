@@ -26,6 +26,10 @@ MAX_STDERR = 16 * 1024
 PATIENCE = 2.0
 """Seconds in which a program that was told to end may do so before it is killed."""
 
+NOTICE = 0.2
+"""Seconds after which a waiting thread looks up: where the system gives Ctrl-C to another thread
+than the main one, nothing else wakes that."""
+
 _PIECE = 64 * 1024
 
 
@@ -164,7 +168,7 @@ def _converse(
         os.set_blocking(child.stdin.fileno(), False)
         waiting.register(child.stdin, selectors.EVENT_WRITE)
         while waiting.get_map():
-            for key, _ in waiting.select():
+            for key, _ in waiting.select(NOTICE):
                 if key.fileobj is child.stdin:
                     rest = _feed(child.stdin.fileno(), rest)
                     if not rest:

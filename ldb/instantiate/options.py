@@ -20,6 +20,9 @@ class InstantiateOptions:
     """Absolute path of the target folder; made where it is missing."""
     strict: bool = False
     """Leave out objects without an annotation."""
+    apply: tuple[str, ...] = ()
+    """Program and arguments to run on every object, as a transform; where to find it is the
+    caller's to know."""
     labels: Chosen | None = None
     """The label format to write; None: pairs."""
     force: bool = False
@@ -53,6 +56,8 @@ class InstantiateReport:
     """Annotation files written."""
     label_files: int = 0
     """Label files written, of formats that have such."""
+    outputs: int = 0
+    """Files written that transforms made."""
     already_there: int = 0
     """Files, of both sorts, that were there with the right content."""
     skipped: int = 0

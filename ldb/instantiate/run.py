@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing, suppress
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ from ldb.instantiate.write import BatchResult, WriteOptions
 from ldb.processes import default_processes
 from ldb.storage.remote import Clients
 
+if TYPE_CHECKING:
+    from ldb.instantiate.outputs import Outputs
+
 Progress = Callable[[int], None]
 """Called with the number of objects done since the last call."""
 
@@ -43,6 +47,7 @@ def instantiate(
     options: InstantiateOptions,
     progress: Progress = lambda count: None,
     clients: Callable[[], Clients] = Clients,
+    outputs: Outputs | None = None,
 ) -> InstantiateReport:
     """Write objects into a folder: ids shape (n,), annotation oids (n, 32), zeros for none.
 
@@ -87,6 +92,14 @@ def instantiate(
             from ldb.instantiate.labels import write_labels  # pairs do without
 
             result, report.losses = write_labels(planned.items, write_options, before, failed)
+            _add(report, result)
+            journal.planned(result.planned)
+        if outputs is not None:
+            from ldb.instantiate.outputs import write_outputs  # few datasets have transforms
+
+            others = plan(catalog, outputs.ids, outputs.annotations, options).items
+            result = write_outputs(others, outputs, write_options, before)
+            report.outputs, result.label_files = result.label_files, 0
             _add(report, result)
             journal.planned(result.planned)
         _tidy(report, journal, target, options.force, instance.object_hash)

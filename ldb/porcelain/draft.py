@@ -15,10 +15,11 @@ import numpy as np
 from ldb.dataset import count_changes, dataset_schema, diff_maps
 from ldb.history import DiffCounts, MapRoot, Operation, now
 from ldb.maps import Changes, Rows, edit
+from ldb.objects.store import ObjectStore
 from ldb.porcelain.auto_index import auto_index
 from ldb.porcelain.edits import index_edits, read_edits
 from ldb.porcelain.place import Place
-from ldb.porcelain.sources import Known, Selection, drafted_rows, select
+from ldb.porcelain.sources import Known, Selection, drafted_rows, select, stores_named
 from ldb.progress import SILENT, Progress
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec
@@ -72,6 +73,7 @@ def add(
             place, sources, filters, default="root", seed=seed, progress=progress, known=known
         )
         rows = by_id(chosen.rows)
+        _bring_sets(workspace, stores_named(place, sources), rows)
         changes, counts = _upserts(workspace, rows)
         operation = operation_for(command, chosen, filters, seed)
         return Changed(
@@ -82,6 +84,17 @@ def add(
             edited=len(edits.oids),
             warnings=(*map(str, indexed.problems), *chosen.warnings),
         )
+
+
+def _bring_sets(workspace: Workspace, others: Sequence[ObjectStore], rows: Selected) -> None:
+    """Copy transform sets that only the drafts of other workspaces have."""
+    if not others:
+        return
+    wanted = np.unique(rows.transforms[rows.transforms.any(axis=1)], axis=0)
+    with workspace.store.writer() as writer:
+        for store in others:
+            wanted = wanted[~workspace.store.contains(wanted)]
+            writer.copy(store, wanted[store.contains(wanted)])
 
 
 def _upserts(workspace: Workspace, rows: Selected) -> tuple[Iterable[Changes], dict[str, int]]:

@@ -47,7 +47,7 @@ def get(
     sources = [absolute_source(text, place.cwd) for text in sources]
     added = add(there, sources, filters, seed=seed, command=command, progress=progress)
     rows = draft_rows(there, added.workspace) if options.force else added.rows
-    return Got(added, write(there.refreshed(), rows, options, progress))
+    return Got(added, write(there.refreshed(), rows, options, progress, sources))
 
 
 def _make_workspace(place: Place, folder: str, force: bool) -> None:

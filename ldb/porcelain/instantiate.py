@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ldb.formats import registry
 from ldb.formats.pairs import STRICT
@@ -15,6 +16,9 @@ from ldb.porcelain.sources import select
 from ldb.progress import SILENT, Progress
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec
+
+if TYPE_CHECKING:
+    from ldb.instantiate.outputs import Outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,47 @@ def instantiate(
     if not sources:
         place.need_workspace()
     chosen = select(place, sources, filters, default="staged", seed=seed, progress=progress)
-    report = write(place, chosen.rows, options, progress)
+    report = write(place, chosen.rows, options, progress, sources)
     return Instantiated(options.folder, len(chosen.rows), report, chosen.warnings)
 
 
 def write(
-    place: Place, rows: Selected, options: InstantiateOptions, progress: Progress
+    place: Place,
+    rows: Selected,
+    options: InstantiateOptions,
+    progress: Progress,
+    sources: Sequence[str] = (),
 ) -> InstantiateReport:
-    """Write these rows out."""
+    """Write these rows out, which came from `sources`."""
+    if not options.apply and not rows.transforms.any():
+        return _write(place, rows, options, progress)
+    from ldb.porcelain.transforming import transformed  # few datasets have transforms
+
+    with transformed(place, sources, rows, options, progress) as made:
+        if made is None:
+            return _write(place, rows, options, progress)
+        report = _write(place, made.rows, options, progress, made.outputs)
+        report.problems += made.problems
+        return report
+
+
+def _write(
+    place: Place,
+    rows: Selected,
+    options: InstantiateOptions,
+    progress: Progress,
+    outputs: Outputs | None = None,
+) -> InstantiateReport:
     progress.start("instantiating", len(rows))
     reach(place)
     return write_out(
-        place.instance, place.catalog, rows.ids, rows.annotations, options, progress.advance
+        place.instance,
+        place.catalog,
+        rows.ids,
+        rows.annotations,
+        options,
+        progress.advance,
+        outputs=outputs,
     )
 
 

@@ -180,8 +180,21 @@ def map_rows(place: Place, store: ObjectStore, at: MapRoot) -> Selected:
     return Selected.of_map(MapRows(store, dataset_schema(place.instance), at.root, at.count))
 
 
+def stores_named(place: Place, texts: Sequence[str]) -> list[ObjectStore]:
+    """The stores of those sources that are workspaces."""
+    return [
+        open_store(_folder_of(place, text), place.instance)
+        for text in texts
+        if text.startswith("ws:")
+    ]
+
+
+def _folder_of(place: Place, text: str) -> str:
+    return os.path.normpath(os.path.join(place.cwd, text[3:] or "."))
+
+
 def _workspace_rows(place: Place, text: str) -> Selected:
-    folder = os.path.normpath(os.path.join(place.cwd, text[3:] or "."))
+    folder = _folder_of(place, text)
     state = load_state(folder)
     if state.instance_id != place.instance.id:
         raise Conflict(

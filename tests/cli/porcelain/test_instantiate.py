@@ -76,7 +76,7 @@ def test_json(pets: Pets) -> None:
     [value] = pets.json("instantiate", "ds:root", "-t", "out")
     assert value == {
         "folder": str(pets.folder / "out"), "data_objects": 6, "annotations": 5, "label_files": 0,
-        "already_there": 0, "skipped": 0, "removed": 0, "left": 0, "problems": [],
+        "outputs": 0, "already_there": 0, "skipped": 0, "removed": 0, "left": 0, "problems": [],
             "not_carried_over": [],
     }  # fmt: skip
 
