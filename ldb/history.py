@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any, TypedDict
 
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound
@@ -20,7 +21,7 @@ from ldb.ids import Oid
 from ldb.instance import MAX_TRIES, Instance, pause
 from ldb.objects.codec import decode, encode, fitting
 from ldb.objects.model import Blob, BlobType
-from ldb.refs.name import INDEX, RefName, VersionSpec
+from ldb.refs.name import INDEX, RefKind, RefName, VersionSpec
 from ldb.refs.store import Advanced, Ref
 
 DATASET_MAP = "dataset"
@@ -284,7 +285,18 @@ def _what_exists(instance: Instance, spec: VersionSpec) -> str:
         return f"it was deleted; its versions up to .v{newest.number - 1} can still be named"
     if spec.ref == INDEX:
         return "nothing has been indexed yet: ldb index PATH"
-    return "`ldb ds list` shows what there is"
+    meant = nearest_dataset(instance, spec.ref.name)
+    return (f"did you mean ds:{meant}? " if meant else "") + "`ldb ds list` shows what there is"
+
+
+def nearest_dataset(instance: Instance, name: str) -> str:
+    """The name of the dataset that is called nearly so; empty where there is none."""
+    names = [each.name for each in instance.refs.names(RefKind.DATASET)]
+    for close in get_close_matches(name, names):
+        found = instance.refs.head(RefName(RefKind.DATASET, close))
+        if found is not None and found.target is not None:
+            return close
+    return ""
 
 
 def ancestors(instance: Instance, version: Version) -> Iterator[Version]:

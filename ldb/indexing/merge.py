@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,16 @@ from ldb.columns.model import spread
 from ldb.ids import NO_OID, Oid
 from ldb.indexing.read import BatchResult, Problem
 from ldb.indexing.sightings import Sighting, Sightings, SortedSightings
-from ldb.indexing.updating import Merging
 from ldb.maps import Changes, Rows
 from ldb.objects.batch import BatchWriter
 from ldb.objects.indexrows import KIND_DATA
 from ldb.objects.model import BlobType
+
+if TYPE_CHECKING:
+    from ldb.indexing.updating import Merging
+
+AnnotationUpdate = Literal["replace", "merge"]
+"""What a new annotation does to the current one of its object: `updating.py` merges."""
 
 CHUNK = 65536
 """Rows handed to a map edit at a time."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Record, SeenPath, decode_record, encode_record
 from ldb.ids import NO_OID, Oid
-from ldb.indexing.updating import rebased
 from ldb.maps import Changes, Merged, Root, Rows, Schema, Side, edit
 from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import decode, encode
@@ -108,6 +107,8 @@ def _rebased(writer: BatchWriter, before: bytes, mine: bytes, other: bytes) -> b
     """The same for a run that merges: what it changed, over what the other made of it."""
     if other in (before, NO_OID) or mine in (before, NO_OID, other):
         return _current(before, mine, other)
+    from ldb.indexing.updating import rebased  # runs that replace do without
+
     base, ours, theirs = (
         None if oid == NO_OID else decode(writer.get(Oid(oid), BlobType.ANNOTATION).payload)
         for oid in (before, mine, other)

@@ -21,12 +21,11 @@ from ldb.engines.local import LocalEngine
 from ldb.errors import BadInput, NotFound
 from ldb.history import Operation, SourceUsed, Version, head, now
 from ldb.indexing.cloudjobs import CloudBatch
-from ldb.indexing.merge import Gathered
+from ldb.indexing.merge import AnnotationUpdate, Gathered
 from ldb.indexing.publish import IndexRoots, Run, map_root, publish_run, roots_of
 from ldb.indexing.read import BatchResult, Problem, Reader
 from ldb.indexing.scan import Scan
 from ldb.indexing.targets import Target
-from ldb.indexing.updating import AnnotationUpdate, Merging
 from ldb.indexing.workers import Batch, reading
 from ldb.instance import Instance, open_instance
 from ldb.maps import Root, edit
@@ -40,6 +39,7 @@ from ldb.storage.location import LOCAL, is_local, local_path
 if TYPE_CHECKING:
     from ldb.indexing.cloudread import CloudReader
     from ldb.indexing.cloudtargets import CloudTarget
+    from ldb.indexing.updating import Merging
 
 CHECKED = 20
 """Folders that a worker looks for before it begins."""
@@ -158,6 +158,8 @@ def _merging(
 ) -> Merging | None:
     if options.annotation_update == "replace":
         return None
+    from ldb.indexing.updating import Merging  # as most runs do without
+
     labelled = [each.labels for each in targets] + [each.labels for each in clouds]
     return Merging(instance.objects, any(each is not None for each in labelled))
 

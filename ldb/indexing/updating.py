@@ -7,7 +7,7 @@ removed by it.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from ldb.objects.codec import decode, encode
 from ldb.objects.indexrows import KIND_ANNOTATION
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
-
-AnnotationUpdate = Literal["replace", "merge"]
-"""What a new annotation does to the current one of its object."""
 
 
 def deep_merged(old: Any, new: Any) -> Any:

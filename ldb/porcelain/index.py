@@ -19,11 +19,11 @@ from ldb.formats import registry
 from ldb.formats.pairs import AUTO, STRICT, pair
 from ldb.formats.registry import Chosen
 from ldb.history import Commit, Operation, SourceUsed, Version, now, publish, resolve
+from ldb.indexing.merge import AnnotationUpdate
 from ldb.indexing.read import Problem
 from ldb.indexing.run import IndexOptions, IndexReport, own_folder
 from ldb.indexing.run import index as run_index
 from ldb.indexing.targets import Target, targets_of
-from ldb.indexing.updating import AnnotationUpdate
 from ldb.instance import Settings
 from ldb.porcelain.place import Place
 from ldb.progress import SILENT, Progress

@@ -12,10 +12,11 @@ from ldb.objects.codec import annotation_payload, decode
 from ldb.objects.model import MAX_PAYLOAD
 from ldb.porcelain.look import Show, query_of
 from ldb.query.filters import Filter, Projector
+from ldb.query.hints import KnownKeys
 from ldb.query.parse import parse
 from ldb.query.projecting import LACKING
 from ldb.query.rowwise import compile_query
-from ldb.query.scanning import KnownKeys, failure_line
+from ldb.query.scanning import failure_line
 from ldb.query.selection import FilterSpec
 from ldb.storage.listing import walk
 from ldb.storage.location import local_path, to_uri

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Catalog, as_keys, key_bytes, objects_schema
 from ldb.dataset import dataset_schema
-from ldb.errors import BadInput, Conflict, NotFound
-from ldb.history import MapRoot, SourceUsed, Version, dataset_root, resolve
+from ldb.errors import BadInput, BadName, Conflict, NotFound
+from ldb.history import MapRoot, SourceUsed, Version, dataset_root, nearest_dataset, resolve
 from ldb.maps import lookup
 from ldb.objects.store import ObjectStore
 from ldb.porcelain.paths import path_ids
@@ -32,7 +32,7 @@ from ldb.query.scanning import scan_records
 from ldb.query.selected import MapRows, Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
 from ldb.query.signature import Function
-from ldb.refs.name import INDEX, VersionSpec, dataset_ref, parse_version
+from ldb.refs.name import INDEX, VersionSpec, parse_version
 from ldb.storage.location import absolute, is_glob, is_local, local_path, to_uri
 from ldb.workspace import Workspace, load_state, open_store
 
@@ -248,11 +248,15 @@ def _meant(place: Place, text: str) -> str:
     """What else a word that is no path can be: part of a query, or a dataset's name."""
     if any(mark in text for mark in "=<>!&|`'\"") or text in ("==", "and", "or"):
         return "is it part of a query? put quotes around all of it: --query \"class == 'cat'\""
+    bare = text[3:] if text[:3].lower() == "ds:" else text
     try:
-        names = [INDEX] if text == INDEX.name else [dataset_ref(text)]
-    except BadInput:
+        spec = parse_version(bare)
+    except BadName:
         return ""
-    return f"did you mean ds:{text}?" if any(map(place.instance.refs.head, names)) else ""
+    if place.instance.refs.head(spec.ref):
+        return f"did you mean ds:{bare}?"
+    close = nearest_dataset(place.instance, spec.ref.name)
+    return f"did you mean ds:{close}?" if close else ""
 
 
 def overlaid(

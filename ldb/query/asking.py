@@ -6,7 +6,7 @@ could not decide is read and evaluated by the closures, which are the definition
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import Catalog, Record, key_bytes, record_view
+from ldb.catalog import Catalog, Record, SeenPath, key_bytes, record_view
 from ldb.columns.model import Column, Mask
 from ldb.errors import Corrupt
 from ldb.objects.columnfiles import ColumnFiles
@@ -24,15 +24,16 @@ from ldb.query.blobwise import Rows, test_blobs
 from ldb.query.columnar.outcome import Status, Step, Tested
 from ldb.query.filters import Filter
 from ldb.query.keys import explain_versions
-from ldb.query.recordview import view_of
+from ldb.query.recordview import is_usual, view_of
 from ldb.query.rowcolumns import record_places
 from ldb.query.rowwise import Query
-from ldb.query.scanning import KnownKeys, Names, failure_line, scan_annotations, scan_records
+from ldb.query.scanning import Names, failure_line, scan_annotations, scan_records
 from ldb.query.selected import Selected
-from ldb.query.versions import Versions, versions_of
 
 if TYPE_CHECKING:
     from ldb.query.columnar.program import Program
+    from ldb.query.hints import KeyTree, KnownKeys
+    from ldb.query.versions import Versions
 
 FEW = 200
 """Up to this many rows are read one by one: opening columns would take longer."""
@@ -157,6 +158,8 @@ class Asker:
 
     def versions(self, query: Query, rows: Selected) -> Mask:
         """Which rows' annotations, all that their objects ever had, a `--vquery` is true of."""
+        from ldb.query.versions import versions_of  # no other filter needs it
+
         filter_ = Filter(query)
         self.progress.start("--vquery", len(rows))
         versions = versions_of(self.catalog, rows)
@@ -216,6 +219,23 @@ class Asker:
 
         mask, tested = self._of_records(rows, test, by_row, program)
         self._tell_failures(filter_, "--file", rows, tested, again)
+        if not mask.any():
+            self.messages += _record_keys().unknown(query.expression, "data object")
+        return mask
+
+    def tags(
+        self,
+        wanted: Collection[str],
+        test: Callable[[Column], Mask | None],
+        by_row: Callable[[Record], bool],
+        rows: Selected,
+    ) -> Mask:
+        """As `records`, for a test of tags: where none passes, tags that no object has are told."""
+        mask = self.records(test, by_row, rows)
+        if not mask.any():
+            from ldb.query.hints import explain_unknown_tags  # as wherever nothing is found
+
+            self.messages += explain_unknown_tags(wanted, known_tags(self.catalog, rows))
         return mask
 
     def records(
@@ -288,9 +308,33 @@ def _undecided(size: int) -> Tested:
     return Tested(np.zeros(size, np.bool_), np.full(size, Status.REDO, np.uint8))
 
 
+def _record_keys() -> KeyTree:
+    """The keys that `--file` expressions find in every data object."""
+    from ldb.query.hints import tree_of
+
+    return tree_of(record_view(b"", Record(0, "", (SeenPath("", 0),))))
+
+
+def known_tags(catalog: Catalog, rows: Selected) -> list[str]:
+    """Tags that the objects of rows have: of all objects in their packs, where there are many."""
+    found: set[str] = set()
+    if len(rows) > FEW:
+        files, places = ColumnFiles(), record_places(catalog, rows).places
+        for pack, first, stop in places.by_pack():
+            column = files.column(pack, places.table.kind, stop - first)
+            if column is not None and is_usual(column) and column.fields["tags"].items.size:
+                found.update(column.fields["tags"].items.words.strings)
+    else:
+        for _, records in scan_records(catalog, rows.ids):
+            found.update(tag for record in records for tag in record.tags)
+    return sorted(found)
+
+
 def known_keys(catalog: Catalog, rows: Selected) -> KnownKeys:
     """Keys that annotations have, for when a query finds nothing: those of the columns that
     the rows' annotations lie in or, where there are none, of some of the annotations."""
+    from ldb.query.hints import KnownKeys
+
     keys = KnownKeys()
     store = catalog.instance.objects
     if len(rows) > FEW:
@@ -298,7 +342,7 @@ def known_keys(catalog: Catalog, rows: Selected) -> KnownKeys:
         for pack, first, stop in places.by_pack():
             column = files.column(pack, places.table.kind, stop - first)
             if column is not None:
-                keys.note(column.fields)
+                keys.note(column)
     if not keys:
         some = rows.take(np.arange(min(len(rows), FEW)))
         for _, values in scan_annotations(catalog.instance, some.annotations):

@@ -139,18 +139,21 @@ def explain_versions(roots: Collection[str] | None, most: int) -> list[str]:
 
 
 def explain_unknown_keys(
-    roots: Collection[str], bare_words: Collection[str], known: Collection[str]
+    roots: Collection[str],
+    bare_words: Collection[str],
+    known: Collection[str],
+    things: str = "annotation",
 ) -> list[str]:
     """A line for every key of `roots` that is not among the `known` ones: what was meant?"""
     lines = []
     for key in sorted(set(roots) - set(known)):
         if key in bare_words:
             lines.append(
-                f"no annotation has the key `{key}`; if it is a text, give it single quotes "
+                f"no {things} has the key `{key}`; if it is a text, give it single quotes "
                 f"and the expression double ones: \"… == '{key}'\""
             )
             continue
         close = difflib.get_close_matches(key, known, n=1)
         guess = f"; did you mean `{close[0]}`?" if close else ""
-        lines.append(f"no annotation has the key `{key}`{guess}")
+        lines.append(f"no {things} has the key `{key}`{guess}")
     return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,8 +13,6 @@ from ldb.instance import Instance
 from ldb.objects.codec import decode
 from ldb.objects.model import BlobType
 from ldb.query.filters import Failure
-from ldb.query.keys import explain_unknown_keys
-from ldb.query.parse import Expression
 
 
 def scan_annotations(
@@ -41,37 +39,6 @@ def scan_records(
     where = np.flatnonzero(found.known)
     for positions, records in load_records(catalog.instance, found.records[where]):
         yield where[positions], records
-
-
-class KnownKeys:
-    """Top-level keys of the first annotations of a run, to tell a misspelt one by."""
-
-    ENOUGH = 5000
-
-    def __init__(self) -> None:
-        self._keys: set[str] = set()
-        self._seen = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._keys)
-
-    def see(self, values: Sequence[Any]) -> None:
-        """Take note of some values' keys."""
-        if self._seen < self.ENOUGH:
-            for value in values[: self.ENOUGH - self._seen]:
-                if isinstance(value, dict):
-                    self._keys.update(value)
-            self._seen += len(values)
-
-    def note(self, keys: Iterable[str]) -> None:
-        """Take note of keys that are known by themselves."""
-        self._keys.update(keys)
-
-    def unknown(self, expression: Expression) -> list[str]:
-        """A line for every key the expression names and no annotation has."""
-        if not self._keys or not expression.roots:
-            return []
-        return explain_unknown_keys(expression.roots, expression.bare_words, self._keys)
 
 
 class Names(Sequence[object]):

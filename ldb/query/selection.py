@@ -26,7 +26,6 @@ from ldb.query.plugins import NONE, Plugins, functions_for
 from ldb.query.recordtests import paths_match, tags_any, tags_lack
 from ldb.query.rowwise import compile_query
 from ldb.query.selected import Selected
-from ldb.query.versions import versions_of
 from ldb.storage.location import shown
 
 
@@ -124,6 +123,7 @@ def _vquery(spec: FilterSpec, plugins: Plugins) -> _Step:
 
 def _label_version(spec: FilterSpec, plugins: Plugins) -> _Step:
     """Gives each object another of its annotations; who has not so many is left out."""
+    from ldb.query.versions import versions_of  # no other filter but --vquery needs it
 
     def step(context: _Context, rows: Selected) -> Selected:
         notes = versions_of(context.asker.catalog, rows).of(spec.value)
@@ -160,7 +160,7 @@ def _tag(spec: FilterSpec, plugins: Plugins) -> _Step:
         return tags_any(records, wanted)
 
     return lambda context, rows: rows.take(
-        context.asker.records(test, lambda each: not wanted.isdisjoint(each.tags), rows)
+        context.asker.tags(wanted, test, lambda each: not wanted.isdisjoint(each.tags), rows)
     )
 
 

@@ -21,7 +21,8 @@ from ldb.indexing.run import IndexOptions, index
 from ldb.indexing.targets import targets_of
 from ldb.objects import columnfiles
 from ldb.query import asking
-from ldb.query.scanning import KnownKeys, scan_annotations, scan_records
+from ldb.query.hints import KnownKeys
+from ldb.query.scanning import scan_annotations, scan_records
 from ldb.query.selected import MapRows, Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
 

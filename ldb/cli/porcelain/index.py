@@ -17,7 +17,7 @@ from ldb.cli.parsing import Command
 from ldb.engines.base import Engine
 from ldb.engines.opening import open_engine
 from ldb.formats.pairs import AUTO
-from ldb.indexing.updating import AnnotationUpdate
+from ldb.indexing.merge import AnnotationUpdate
 from ldb.porcelain.index import Indexed, index, restore_index
 from ldb.refs.name import parse_version
 
