@@ -49,6 +49,8 @@ class Format:
     has_data: bool = True
     """Whether data files lie among its files. Without any, every annotation is for an object that
     the index knows, and the files may lie outside all storage locations."""
+    alone: bool = False
+    """Whether label files may lie outside all the same; they are read as if `has_data` were not."""
 
 
 # -- reading ---------------------------------------------------------------------------------
@@ -69,6 +71,9 @@ class Labelled:
     the index and never opened."""
     id: str = ""
     """Hex digits."""
+    id_at: Sequence[str] = ()
+    """Keys of objects in `value` that lead to where the id of the data object is to be written,
+    once it is known; only for formats without data files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,3 +327,12 @@ def why_of(error: LdbError) -> str:
     """What to say of an error after the name of the file it is about."""
     why = getattr(error, "why", "") or str(error)
     return f"{why} ({error.hint})" if error.hint else why
+
+
+def beside(path: str, suffix: str) -> str:
+    """A data file's path with another ending: `a/b.jpg` as `a/b.json`.
+
+    Two objects share the result only where they share the annotation: naming sees to that.
+    """
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + (name.rpartition(".")[0] or name) + suffix

@@ -21,6 +21,8 @@ PAIRS = frozenset((AUTO, STRICT, BARE))
 
 _LABEL_KEY = Param("label-key", "Where the label is in the annotation: a key, or a.b.", "label")
 _BASE_LABEL = Param("base-label", "Label of the files that lie right in the folder.")
+_PATH_KEY = Param("path-key", "Where in a task the URL of the data file is: data.image.")
+_DOCUMENT_ROOT = Param("document-root", "Folder from which Label Studio serves local files.")
 
 FORMATS = (
     Format(AUTO, "", "What fits the files; pairs where nothing else does.", writes=None),
@@ -30,6 +32,27 @@ FORMATS = (
         "tensorflow-inferred", "inferred", "Names of folders are labels.", ("infer",),
         reads=(_BASE_LABEL, _LABEL_KEY),
         writes=(_BASE_LABEL, _LABEL_KEY),
+    ),
+    Format(
+        "annotation-only", "annotations", "Annotations with ids, no data files.", ("annot",),
+        writes=(Param("single-file", "One file for all.", "false", "flag"),),
+        hints=("*.json",), has_data=False,
+    ),
+    Format(
+        "label-studio", "labelstudio", "Tasks of Label Studio.",
+        reads=(_PATH_KEY, _DOCUMENT_ROOT),
+        writes=(
+            _PATH_KEY, _DOCUMENT_ROOT,
+            Param("tasks-per-file", "Most tasks of a file; 0: all in one.", "0", "number"),
+        ),
+        hints=("*.json",), has_data=False,
+    ),
+    Format(
+        "hf-imagefolder", "imagefolder", "Hugging Face: images and metadata.jsonl.",
+        ("imagefolder",),
+        writes=(Param("split", "Folder for the files, such as train."),),
+        hints=("metadata.jsonl", "*/metadata.jsonl", "metadata.csv", "*/metadata.csv",
+               "metadata.parquet", "*/metadata.parquet"),
     ),
 )  # fmt: skip
 
@@ -44,10 +67,17 @@ class Chosen:
     """The parameters that were given, as `K=V`, sorted."""
     why: str = ""
     """How `auto` came to it."""
+    alone: bool = False
+    """Label files outside of all storage locations: no data file is looked at there."""
 
     @property
     def name(self) -> str:
         return self.format.name
+
+    @property
+    def with_data(self) -> bool:
+        """Whether data files lie among the label files."""
+        return self.format.has_data and not self.alone
 
     @property
     def is_pairs(self) -> bool:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ldb.formats.pairs import is_annotation, stem_of
-from ldb.formats.registry import Chosen
 from ldb.storage.globs import Part, fits
+
+if TYPE_CHECKING:
+    from ldb.formats.registry import Chosen
 
 Glob = tuple[bytes, Sequence["Part | None"]]
 """A folder's URI with a trailing slash, and what fits of all that follows it."""

@@ -36,6 +36,8 @@ MOST_REPORTED = 50
 TOGETHER = 2048
 """Annotations that are stored, and ids that are looked up, at a time."""
 
+TOGETHER_BYTES = 32 << 20
+
 
 def digest_of(chosen: Chosen) -> bytes:
     """What a label file's row holds: it was read as this format, with these parameters."""
@@ -50,6 +52,8 @@ class Labels:
     catalog: Catalog
     listing: Listing
     report: Report
+    with_data: bool = True
+    """Whether data files lie in the listing."""
     notes: dict[str, bytes] = field(default_factory=dict)
     """Name in the listing → oid of its annotation."""
     elsewhere: dict[bytes, bytes] = field(default_factory=dict)
@@ -62,17 +66,19 @@ class Labels:
     def take(self, reader: Reader, labels: Sequence[str], writer: BatchWriter) -> None:
         """Read these label files."""
         waiting: list[tuple[Labelled, bytes]] = []
+        size = 0
         for each in self._read(reader, labels):
             if isinstance(each, Trouble):
                 self.tell(each.source, each.why, each.record)
                 continue
             try:
                 waiting.append((each, encode(each.value, "annotation")))
+                size += len(waiting[-1][1])
             except LdbError as error:
                 self.tell(each.source, why_of(error), each.record)
-            if len(waiting) >= TOGETHER:
+            if len(waiting) >= TOGETHER or size > TOGETHER_BYTES:
                 self._settle(waiting, writer)
-                waiting = []
+                waiting, size = [], 0
         self._settle(waiting, writer)
         self._tell_rest()
 
@@ -99,29 +105,41 @@ class Labels:
         return os.fsencode((uri[len(LOCAL) :] if is_local(uri) else uri) + source)
 
     def _settle(self, waiting: Sequence[tuple[Labelled, bytes]], writer: BatchWriter) -> None:
-        """Find the data objects of some annotations: by id, then by name, then by path."""
-        if not waiting:
-            return
-        oids = writer.add_many(BlobType.ANNOTATION, [payload for _, payload in waiting])
+        """Find the data objects of some annotations, and store these."""
+        found = [
+            (each, _with_id(each, name) if each.id_at else payload, name)
+            for (each, payload), name in zip(waiting, self._objects(waiting))
+            if name is not None
+        ]
+        oids = writer.add_many(BlobType.ANNOTATION, [payload for _, payload, _ in found])
+        for (each, _, name), oid in zip(found, oids, strict=True):
+            if name:
+                self._give(self.elsewhere, name, f"id:{name.hex()}", oid, each)
+            else:
+                self._give(self.notes, each.path, each.path, oid, each)
+
+    def _objects(self, waiting: Sequence[tuple[Labelled, bytes]]) -> list[bytes | None]:
+        """The data object that each is for: by id, then by name (empty), then by path."""
         known = self._known([each.id for each, _ in waiting])
+        found: list[bytes | None] = []
         away = []
-        for (each, _), oid in zip(waiting, oids, strict=True):
+        for at, (each, _) in enumerate(waiting):
             name = _id_bytes(each.id)
             if name in known:
-                self._give(self.elsewhere, name, f"id:{each.id}", oid, each)
-            elif each.path in self.listing:
-                self._give(self.notes, each.path, each.path, oid, each)
+                found.append(name)
+            elif self.with_data and each.path in self.listing:
+                found.append(b"")
             else:
-                away.append((each, bytes(oid)))
-        self._settle_away(away)
-
-    def _settle_away(self, away: Sequence[tuple[Labelled, bytes]]) -> None:
-        there = self._at([self._uri(each.path) for each, _ in away])
-        for (each, oid), name in zip(away, there, strict=True):
+                found.append(None)
+                away.append(at)
+        there = self._at([self._key(waiting[at][0].path) for at in away])
+        for at, name in zip(away, there, strict=True):
+            each = waiting[at][0]
             if name:
-                self._give(self.elsewhere, name, each.path, oid, each)
+                found[at] = name
             else:
                 self.tell(each.source, _why_unknown(each), each.record)
+        return found
 
     def _give(
         self, notes: dict[_Name, bytes], name: _Name, what: str, oid: bytes, each: Labelled
@@ -139,7 +157,7 @@ class Labels:
         found = self.catalog.find(as_keys(wanted, width))
         return {name for name, there in zip(wanted, found.known.tolist()) if there}
 
-    def _uri(self, path: str) -> bytes:
+    def _key(self, path: str) -> bytes:
         """The key that the index would have for a path which is not in the listing."""
         if not path:
             return b""
@@ -169,6 +187,16 @@ class Labels:
 def _id_bytes(digits: str) -> bytes:
     lower = digits.lower()
     return bytes.fromhex(lower) if is_hex(lower) and len(lower) % 2 == 0 else b""
+
+
+def _with_id(each: Labelled, name: bytes) -> bytes:
+    """The payload, with the id of the data object written into the value."""
+    *keys, last = each.id_at
+    place = each.value
+    for key in keys:
+        place = place[key]
+    place[last] = name.hex()
+    return encode(each.value, "annotation")
 
 
 def _why_unknown(each: Labelled) -> str:

@@ -98,7 +98,7 @@ class LabelScan:
         """What each file is; those left out are in it not."""
         kinds = dict.fromkeys(files.labels, KIND_LABELS)
         data = self.listing.names if files.data is None else files.data
-        if self.chosen.format.has_data:
+        if self.chosen.with_data:
             kinds.update((name, KIND_DATA) for name in data if name not in kinds)
         return kinds
 
@@ -148,7 +148,7 @@ class LabelScan:
         return stands
 
     def _labels(self, reader: Reader, files: Files, changed: set[str]) -> Labels:
-        labels = Labels(self.scan.catalog, self.listing, self.scan.report)
+        labels = Labels(self.scan.catalog, self.listing, self.scan.report, self.chosen.with_data)
         if changed or not files.labels:
             wanted = dict.fromkeys(reader.needed(self.listing, files.labels, changed))
             with self.scan.catalog.instance.objects.writer() as writer:
@@ -167,7 +167,7 @@ class LabelScan:
 
     def _gone(self, rows: Seen, start: bytes, gone: Iterable[tuple[bytes, int]]) -> list[Job]:
         """Jobs that forget rows; a format without data files leaves those of others alone."""
-        everything = self.chosen.format.has_data
+        everything = self.chosen.with_data
         return [
             self.scan.gone(rows, start, key, at)
             for key, at in gone
@@ -196,7 +196,7 @@ class LabelScan:
                 else:
                     jobs.append(Job(Kind.DATA, name, annotation_oid=oid))
                     self._replace(old, where.get(key, -1), key)
-            elif self.chosen.format.has_data:
+            elif self.chosen.with_data:
                 self.scan.counts.lone += 1
         jobs += self._known_jobs(known)
         if group.whole:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ldb.formats.pairs import is_annotation, stem_of
-from ldb.formats.registry import Chosen
 from ldb.storage.listing import Folder, Report
+
+if TYPE_CHECKING:
+    from ldb.formats.registry import Chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,19 @@ def targets_of(paths: Iterable[str]) -> list[Target]:
         if not any(folder.startswith(other) for other in outer):
             targets.append(Target(folder, frozenset(names)))
     return sorted(targets, key=lambda each: each.folder)
+
+
+def in_order(targets: Iterable[Target]) -> list[Target]:
+    """Targets that are scanned in turn: sorted, those inside another one left out.
+
+    Files that were named one by one come before the folders below theirs.
+    """
+    kept: list[Target] = []
+    for each in sorted(targets, key=lambda target: (target.folder, target.names is not None)):
+        whole = [other.folder for other in kept if other.names is None]
+        if not each.folder.startswith(tuple(whole)):
+            kept.append(each)
+    return kept
 
 
 def only(folder: Folder, names: frozenset[bytes]) -> Folder:

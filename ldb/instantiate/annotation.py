@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 
-import orjson
-
 from ldb.errors import BadInput
+from ldb.formats.jsontext import json_text
 from ldb.objects.codec import annotation_payload, decode
 from ldb.objects.model import MAX_PAYLOAD
 
@@ -18,17 +16,8 @@ def annotation_text(payload: bytes) -> bytes:
     A text that this makes too large to be indexed again is not indented.
     """
     value = decode(payload, "annotation")
-    try:
-        text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        if len(text) <= MAX_PAYLOAD:
-            return text
-        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:
-        # It stops at 254 levels, two short of what is stored.
-        try:
-            return json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
-        except (TypeError, ValueError) as error:
-            raise BadInput("annotation", f"cannot be written as JSON: {error}") from None
+    text = json_text(value, indented=True)
+    return text if len(text) <= MAX_PAYLOAD else json_text(value)
 
 
 def payload_of(text: bytes) -> bytes | None:

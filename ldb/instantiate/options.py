@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ldb.formats.base import Loss
-from ldb.formats.registry import Chosen
 from ldb.storage.cache import CacheOptions
+
+if TYPE_CHECKING:
+    from ldb.formats.base import Loss
+    from ldb.formats.registry import Chosen
 
 Link = Literal["auto", "reflink", "hardlink", "copy"]
 

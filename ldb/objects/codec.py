@@ -40,6 +40,7 @@ encode_sorted: Callable[[object], bytes] = _as_given
 _unpack = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
 _skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
 _from_json = msgspec.json.Decoder().decode
+_json_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 _NESTING = frozenset((list, tuple, dict))
 _REFUSALS = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
@@ -194,6 +195,25 @@ def parse_json(raw: Buffer, where: object) -> Any:
         raise _bad_json(body, where, error) from None
     _check_depth(value, nested, where)
     return value
+
+
+def json_parts(raw: Buffer, where: object) -> list[Buffer] | None:
+    """The texts of the values in a JSON list, which may be large; None where it is no list.
+
+    The values are looked through but not made: 80 bytes of memory each, besides the text. Each
+    is for `parse_json` to judge.
+    """
+    body = _body(raw)
+    if body[:64].lstrip()[:1] != b"[":
+        return None
+    try:
+        return cast("list[Buffer]", _json_list(body))
+    except RecursionError:
+        raise _too_deep(where) from None
+    except (ValueError, msgspec.MsgspecError) as error:
+        if len(body) > MAX_PAYLOAD:  # naming the place would take a hundred bytes a value
+            raise BadInput(where, f"bad JSON: {error}") from None
+        raise _bad_json(body, where, error) from None
 
 
 def _bounded(data: bytes, where: object) -> bytes:

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 
 from ldb.engines.base import Engine
 from ldb.errors import BadInput, NotFound
-from ldb.formats import registry
 from ldb.formats.pairs import AUTO, STRICT, pair
-from ldb.formats.registry import Chosen
 from ldb.history import Commit, Operation, SourceUsed, Version, now, publish, resolve
 from ldb.indexing.merge import AnnotationUpdate
 from ldb.indexing.read import Problem
 from ldb.indexing.run import IndexOptions, IndexReport, own_folder
 from ldb.indexing.run import index as run_index
-from ldb.indexing.targets import Target, targets_of
+from ldb.indexing.targets import Target, in_order, targets_of
 from ldb.instance import Settings
 from ldb.porcelain.place import Place
 from ldb.progress import SILENT, Progress
@@ -33,7 +31,9 @@ from ldb.storage.listing import Folder, name_objection, read_folder, walk
 from ldb.storage.location import LOCAL, is_glob, is_remote, local_path, shown, to_uri
 
 if TYPE_CHECKING:
+    from ldb.formats.registry import Chosen
     from ldb.indexing.cloudtargets import CloudTarget
+    from ldb.porcelain.layouts import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Indexed:
     read_add: str = ""
     ids: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     """For each path, as it was given, whose files were copied: their data object ids."""
+    layouts: tuple[Layout, ...] = ()
+    """The format that each path was read in."""
 
 
 def index(
@@ -67,17 +69,20 @@ def index(
     `params` are the format's, as `K=V`. `strict` stops at the first problem. `engine` does the
     reading; None: processes of this machine.
     """
+    from ldb.formats import registry  # who imports this module mostly indexes nothing
+    from ldb.porcelain.layouts import Layouts
+
     chosen = registry.chosen(format, params, reading=True)
     problems: list[Problem] = []
     uris = {text: uri for text in paths if is_remote(uri := to_uri(text, place.cwd))}
     clouds = _in_clouds(place, uris) if uris else []
     found = _expand(place, paths, uris)
-    copies = _Copies(place, chosen, problems, progress)
-    targets = copies.targets_for([each for group in found.values() for each in group])
+    copies = _Copies(place, chosen.name == STRICT, problems, progress)
+    layouts = Layouts(chosen, place.instance.settings())
+    pairs, labelled = layouts.of([each for group in found.values() for each in group])
+    clouds = layouts.of_clouds(clouds)
+    targets = in_order([*copies.targets_for(pairs), *labelled])
     clouds = _with_copies(place, clouds, copies.stored)
-    if not chosen.is_pairs:
-        targets = [replace(each, labels=chosen) for each in targets]
-        clouds = [replace(each, labels=chosen) for each in clouds]
     options = IndexOptions(
         strict=chosen.name == STRICT,
         tags=tuple(sorted(set(tags))),
@@ -91,7 +96,7 @@ def index(
     )
     report = run_index(place.instance, targets, options, progress, clouds)
     report.problems[:0] = problems
-    return Indexed(report, copies.count, copies.root, copies.ids_of(found))
+    return Indexed(report, copies.count, copies.root, copies.ids_of(found), tuple(layouts.found))
 
 
 def _given(chosen: Chosen, tags: Sequence[str], update: AnnotationUpdate) -> list[str]:
@@ -148,12 +153,11 @@ class _Copies:
     """Copies of files that lie in no storage location, made in the read-add location."""
 
     def __init__(
-        self, place: Place, chosen: Chosen, problems: list[Problem], progress: Progress
+        self, place: Place, strict: bool, problems: list[Problem], progress: Progress
     ) -> None:
         self._place = place
         self._instance = place.instance
-        self._chosen = chosen
-        self._strict = chosen.name == STRICT
+        self._strict = strict
         self._problems = problems
         self._progress = progress
         self._ids: dict[str, set[bytes]] = {}
@@ -166,17 +170,9 @@ class _Copies:
 
     def targets_for(self, paths: Sequence[str]) -> list[Target]:
         """What to index for these: themselves, or their copies."""
-        if not self._chosen.format.has_data:  # all that is read are labels: wherever they lie
-            return targets_of(paths)
         settings = self._instance.settings()
         known = [each for each in paths if _in_location(settings, LOCAL + each)]
         others = sorted(set(paths) - set(known))
-        if others and not self._chosen.is_pairs:
-            raise BadInput(
-                others[0],
-                f"lies in no storage location, where {self._chosen.name} cannot be read",
-                f"register it: ldb add-storage {others[0]}",
-            )
         if others:
             url = _read_add(settings, others)
             self.root = shown(url)

@@ -127,6 +127,10 @@ def _tell(done: Indexed, out: Output) -> None:
     if out.as_json:
         out.json(_value(done))
         return
+    for each in done.layouts:
+        if each.chosen.why:
+            say = out.detail if each.chosen.is_pairs else out.say
+            say(f"{visible(each.path)}: read as {each.chosen.name}: {visible(each.chosen.why)}")
     if done.imported:
         out.say(
             f"copied {showing.plural(done.imported, 'file')} to {done.read_add} and indexed there"
@@ -153,6 +157,10 @@ def _value(done: Indexed) -> dict[str, Any]:
         "version": str(report.version),
         "data_objects": {"found": report.found_objects, "new": report.new_objects},
         "annotations": {"found": report.found_annotations, "new": report.new_annotations},
+        "formats": [
+            {"path": each.path, "format": each.chosen.name, "why": each.chosen.why or "asked for"}
+            for each in done.layouts
+        ],
         "label_files": {"found": report.label_files, "read": report.labels_read},
         "paths": {"new": report.new_paths, "gone": report.gone_paths},
         "updated": report.updated_objects,

@@ -46,6 +46,9 @@ def test_json(pets: Pets) -> None:
         "version": "ds:root.v3",
         "data_objects": {"found": 7, "new": 0},
         "annotations": {"found": 6, "new": 0},
+        "formats": [
+            {"path": str(pets.data), "format": "bare-pairs", "why": "it looks like no other format"}
+        ],
         "label_files": {"found": 0, "read": 0},
         "paths": {"new": 0, "gone": 0},
         "updated": 0, "left_out": 0, "imported": 0, "problems": [],
