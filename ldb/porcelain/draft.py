@@ -19,7 +19,7 @@ from ldb.objects.store import ObjectStore
 from ldb.porcelain.auto_index import auto_index
 from ldb.porcelain.edits import index_edits, read_edits
 from ldb.porcelain.place import Place
-from ldb.porcelain.sources import Known, Selection, drafted_rows, select, stores_named
+from ldb.porcelain.sources import Default, Known, Selection, drafted_rows, select, stores_named
 from ldb.progress import SILENT, Progress
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec
@@ -65,25 +65,73 @@ def add(
     """
     with place.changing() as place:
         workspace = place.need_workspace()
-        edits = read_edits(place, sources)
-        indexed = auto_index(place, sources, progress)
-        place = index_edits(indexed.place, edits, command)
-        known = Known(indexed.ids, edits.oids)
-        chosen = select(
-            place, sources, filters, default="root", seed=seed, progress=progress, known=known
-        )
-        rows = by_id(chosen.rows)
-        _bring_sets(workspace, stores_named(place, sources), rows)
-        changes, counts = _upserts(workspace, rows)
-        operation = operation_for(command, chosen, filters, seed)
+        found = gathered(place, sources, filters, "root", seed, command, progress)
+        changes, counts = _upserts(workspace, found.rows)
+        operation = operation_for(command, found.chosen, filters, seed)
         return Changed(
             apply(workspace, changes, operation, counts),
-            rows,
+            found.rows,
             added=counts["added"],
             updated=counts["updated"],
-            edited=len(edits.oids),
-            warnings=(*map(str, indexed.problems), *chosen.warnings),
+            edited=found.edited,
+            warnings=found.warnings,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What sources and filters give a draft, once all that has to be indexed for it was."""
+
+    chosen: Selection
+    rows: Selected
+    """By id."""
+    edited: int
+    """Annotations that were edited in the workspace."""
+    warnings: tuple[str, ...]
+
+
+def gathered(
+    place: Place,
+    sources: Sequence[str],
+    filters: Sequence[FilterSpec],
+    default: Default,
+    seed: int | None,
+    command: Sequence[str],
+    progress: Progress,
+) -> Gathered:
+    """Select for the draft; the caller holds the workspace.
+
+    On the way new files and edited annotations are indexed, and what workspaces of other
+    instances hold is brought over.
+    """
+    workspace = place.need_workspace()
+    edits = read_edits(place, sources)
+    indexed = auto_index(place, sources, progress)
+    place, brought = _brought(indexed.place, sources, filters, indexed.ids)
+    place = index_edits(place, edits, command)
+    known = Known(indexed.ids, edits.oids, brought)
+    chosen = select(
+        place, sources, filters, default=default, seed=seed, progress=progress, known=known
+    )
+    rows = by_id(chosen.rows)
+    _bring_sets(
+        workspace, stores_named(place, [each for each in sources if each not in brought]), rows
+    )
+    warnings = (*map(str, indexed.problems), *chosen.warnings)
+    return Gathered(chosen, rows, len(edits.oids), warnings)
+
+
+def _brought(
+    place: Place,
+    sources: Sequence[str],
+    filters: Sequence[FilterSpec],
+    known: Mapping[str, object],
+) -> tuple[Place, Mapping[str, Selected]]:
+    if not any(text.startswith("ws:") for text in sources):
+        return place, {}
+    from ldb.porcelain.foreign import bring  # which opens other instances
+
+    return bring(place, sources, filters, known)
 
 
 def _bring_sets(workspace: Workspace, others: Sequence[ObjectStore], rows: Selected) -> None:

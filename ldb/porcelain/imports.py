@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -173,7 +173,7 @@ def import_datasets(
         raise Corrupt(theirs.url, "it has no records of some data objects")
     needed = reachable(theirs, commits)
     copy_blobs(theirs, instance, needed, progress)
-    objects, annotations = _into_index(place, catalog, ids)
+    objects, annotations = into_index(place, catalog, ids, ("ds", "import"))
     done = [_into_refs(place, target, chain) for target, chain in wanted.items()]
     return ImportDone(tuple(done), objects, annotations)
 
@@ -254,8 +254,13 @@ class _Counts:
     annotations: int = 0
 
 
-def _into_index(place: Place, theirs: Catalog, ids: NDArray[np.bytes_]) -> tuple[int, int]:
-    """Make the objects of an export known; new objects, and annotations new to others."""
+def into_index(
+    place: Place, theirs: Catalog, ids: NDArray[np.bytes_], command: Sequence[str]
+) -> tuple[int, int]:
+    """Make objects of another instance known; new objects, and annotations new to others.
+
+    `ids` ascend.
+    """
     instance, counts = place.instance, _Counts()
 
     def make(current: Version | None) -> Commit | None:
@@ -280,7 +285,7 @@ def _into_index(place: Place, theirs: Catalog, ids: NDArray[np.bytes_]) -> tuple
             number=0,
             maps=maps,
             parents=(ours.version.oid,) if ours.version else (),
-            operations=(Operation(("ds", "import"), counts=told, time=now()),),
+            operations=(Operation(tuple(command), counts=told, time=now()),),
             author=place.author,
             time=now(),
         )

@@ -48,9 +48,11 @@ class Known:
     """Sources whose data object ids are known: paths whose files were copied elsewhere."""
     edited: Mapping[bytes, bytes] = field(default_factory=dict)
     """Data object id → oid of the annotation that was edited in the workspace."""
+    rows: Mapping[str, Selected] = field(default_factory=dict)
+    """Rows of those sources that were brought over from another instance."""
 
 
-NOTHING_KNOWN = Known(MappingProxyType({}), MappingProxyType({}))
+NOTHING_KNOWN = Known(MappingProxyType({}), MappingProxyType({}), MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,9 @@ def read_sources(
         parts.append(_by_ids(place, catalog, ids))
     for text in texts:
         used.append(SourceUsed(absolute_source(text, place.cwd)))
-        if text in known.ids:
+        if text in known.rows:
+            parts.append(known.rows[text])
+        elif text in known.ids:
             parts.append(id_rows(catalog, known.ids[text]))
         elif text.startswith("ds:"):
             version = _version(place, parse_version(text))
@@ -201,7 +205,7 @@ def _workspace_rows(place: Place, text: str) -> Selected:
             text,
             f"a workspace of {place.instance.url}",
             f"one of {state.instance_url}",
-            "commit it there, then index the same data here",
+            f"`ldb add {text}` brings over what it holds, or ask there: ldb -C {folder} …",
         )
     return map_rows(place, open_store(folder, place.instance), state.root)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,12 +14,11 @@ from ldb.formats.pairs import is_annotation
 from ldb.history import SourceUsed
 from ldb.maps import Changes, Rows, lookup
 from ldb.objects.indexrows import KIND_DATA
-from ldb.porcelain.auto_index import auto_index
-from ldb.porcelain.draft import CHUNK, apply, by_id, operation_for
-from ldb.porcelain.edits import Edits, index_edits, read_edits
+from ldb.porcelain.draft import CHUNK, Gathered, apply, by_id, gathered, operation_for
+from ldb.porcelain.edits import index_edits, read_edits
 from ldb.porcelain.index import index
 from ldb.porcelain.place import Place
-from ldb.porcelain.sources import Known, Selection, draft_rows, overlaid, select
+from ldb.porcelain.sources import Selection, draft_rows, overlaid, plugins_of
 from ldb.porcelain.written import Standing, standing
 from ldb.progress import SILENT, Progress
 from ldb.query.selected import Selected
@@ -41,18 +40,6 @@ class Synced:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Found:
-    """What the draft is to hold, and what was seen on the way."""
-
-    place: Place
-    chosen: Selection
-    edits: Edits
-    warnings: list[str] = field(default_factory=list)
-    listed: frozenset[bytes] | None = None
-    """Objects that were ever written into the folder, where that is what the draft follows."""
-
-
 def sync(
     place: Place,
     sources: Sequence[str] = (),
@@ -70,37 +57,19 @@ def sync(
     """
     with place.changing() as place:
         workspace = place.need_workspace()
+        listed: frozenset[bytes] | None = None
         if sources:
-            found = _of_sources(place, sources, filters, seed, command, progress)
+            found = gathered(place, sources, filters, "none", seed, command, progress)
         else:
-            found = _of_folder(place, filters, seed, command, progress)
-        rows = by_id(found.chosen.rows)
+            found, listed = _of_folder(place, filters, seed, command, progress)
         before = draft_rows(place, workspace)
-        changes, counts = _replacing(before, rows)
+        changes, counts = _replacing(before, found.rows)
         operation = operation_for(command, found.chosen, filters, seed)
         done = apply(workspace, changes, operation, counts)
-        if found.listed is not None and counts["removed"]:
-            found.warnings += _never_written(before, rows, found.listed)
-        return Synced(done, **counts, edited=len(found.edits.oids), warnings=tuple(found.warnings))
-
-
-def _of_sources(
-    place: Place,
-    sources: Sequence[str],
-    filters: Sequence[FilterSpec],
-    seed: int | None,
-    command: Sequence[str],
-    progress: Progress,
-) -> _Found:
-    """As `add` reads them."""
-    edits = read_edits(place, sources)
-    indexed = auto_index(place, sources, progress)
-    place = index_edits(indexed.place, edits, command)
-    known = Known(indexed.ids, edits.oids)
-    chosen = select(
-        place, sources, filters, default="none", seed=seed, progress=progress, known=known
-    )
-    return _Found(place, chosen, edits, [*map(str, indexed.problems), *chosen.warnings])
+        warnings = list(found.warnings)
+        if listed is not None and counts["removed"]:
+            warnings += _never_written(before, found.rows, listed)
+        return Synced(done, **counts, edited=found.edited, warnings=tuple(warnings))
 
 
 def _of_folder(
@@ -109,7 +78,8 @@ def _of_folder(
     seed: int | None,
     command: Sequence[str],
     progress: Progress,
-) -> _Found:
+) -> tuple[Gathered, frozenset[bytes]]:
+    """What the files of the workspace stand for; and objects that were ever written there."""
     workspace = place.need_workspace()
     found = standing(place)
     edits = read_edits(place, [workspace.folder])
@@ -123,10 +93,11 @@ def _of_folder(
         )
     place = index_edits(place, edits, command)
     rows = overlaid(place, ids, found.objects, edits.oids)
+    plugins = plugins_of(place, place.catalog, warnings, progress)
     told = Warnings(warnings)
-    rows = apply_filters(place.catalog, rows, filters, seed, told, progress)
-    used = (SourceUsed("ws:" + workspace.folder),)
-    return _Found(place, Selection(rows, used, place.catalog), edits, warnings, found.listed)
+    rows = apply_filters(place.catalog, rows, filters, seed, told, progress, plugins=plugins)
+    chosen = Selection(rows, (SourceUsed("ws:" + workspace.folder),), place.catalog)
+    return Gathered(chosen, by_id(rows), len(edits.oids), tuple(warnings)), found.listed
 
 
 def _new_files(
