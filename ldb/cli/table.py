@@ -40,6 +40,7 @@ TABLE = (
     Row("init", SETUP, "Make an instance."),
     Row("add-storage", SETUP, "Register a place where data objects live."),
     Row("storage", SETUP, "Show and forget storage locations."),
+    Row("import-legacy", SETUP, "Take in an instance of LDB 0.7 or older."),
     Row("config", SETUP, "Show and change your settings."),
     Row("trust", SETUP, "Look at code that is not LDB's, and let it run."),
     Row("completion", SETUP, "Print the tab completion script of a shell."),

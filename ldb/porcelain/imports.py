@@ -105,7 +105,7 @@ def opened(where: str, progress: Progress = SILENT) -> Iterator[Parcel]:
         inside = os.path.join(where, "instance")
         if not os.path.isdir(inside):
             raise NotFound("export", where, "`ldb ds export` writes one")
-        yield _checked(LocalBackend(inside), where, _files_of(where), progress)
+        yield check(LocalBackend(inside), where, _files_of(where), progress)
         return
     if not os.path.lexists(where):
         raise NotFound("export", where)
@@ -113,7 +113,7 @@ def opened(where: str, progress: Progress = SILENT) -> Iterator[Parcel]:
     try:
         backend = ArchiveBackend(archive)
         data = {name: (where, each.offset, each.size) for name, each in backend.data.items()}
-        yield _checked(backend, where, data, progress)
+        yield check(backend, where, data, progress)
     finally:
         archive.close()
 
@@ -128,9 +128,10 @@ def _files_of(where: str) -> dict[str, tuple[str, int, int]]:
     return found
 
 
-def _checked(
+def check(
     backend: Backend, where: str, data: Mapping[str, tuple[str, int, int]], progress: Progress
 ) -> Parcel:
+    """An instance from outside as a parcel, if all of it is sound; `where` names it."""
     report = fsck(backend, progress=progress)
     if not report.sound:
         first = report.problems[0]
@@ -143,10 +144,18 @@ def _checked(
 
 
 def import_datasets(
-    place: Place, parcel: Parcel, *, rename: str = "", progress: Progress = SILENT
+    place: Place,
+    parcel: Parcel,
+    *,
+    rename: str = "",
+    everything: bool = False,
+    progress: Progress = SILENT,
 ) -> ImportDone:
-    """Take in every dataset of an export. Raises `Conflict` before anything is changed where
-    the instance has another object hash, or a dataset of one name with another history."""
+    """Take in every dataset of an export; with `everything`, all that its index knows.
+
+    Raises `Conflict` before anything is changed where the instance has another object hash,
+    or a dataset of one name with another history.
+    """
     instance, theirs = place.instance, parcel.instance
     if theirs.object_hash != instance.object_hash:
         raise Conflict(
@@ -171,6 +180,8 @@ def import_datasets(
     ids = ids_of(theirs, [commit for _, commit in commits])
     if not catalog.find(ids).known.all():
         raise Corrupt(theirs.url, "it has no records of some data objects")
+    if everything:
+        ids = np.concatenate([np.zeros(0, ids.dtype), *(rows.keys for rows in catalog.rows())])
     needed = reachable(theirs, commits)
     copy_blobs(theirs, instance, needed, progress)
     objects, annotations = into_index(place, catalog, ids, ("ds", "import"))

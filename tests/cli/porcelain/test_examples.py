@@ -50,6 +50,8 @@ WORLDS: dict[str, Callable[[Pets, Path], None]] = {
     "merge": _branches,
     "split": _all_pets,
     "dedup": _nothing_more,
+    "refresh": _nothing_more,
+    "ds": _nothing_more,
 }
 
 
