@@ -51,6 +51,8 @@ class Format:
     the index knows, and the files may lie outside all storage locations."""
     alone: bool = False
     """Whether label files may lie outside all the same; they are read as if `has_data` were not."""
+    unpacks: bool = False
+    """Whether data objects are inside of its files: they are copied into the read-add location."""
 
 
 # -- reading ---------------------------------------------------------------------------------
@@ -235,6 +237,14 @@ class Folder(Protocol):
         `path` is relative; parts such as `..` are refused. One that is there with another content
         and was not written by LDB stays, and is a problem of the run; nothing is raised for it.
         Binary, from start to end: not to be read or sought.
+        """
+        ...
+
+    def data(self, item: Item) -> AbstractContextManager[BinaryIO | None]:
+        """An object's content, verified, in a `with`; of the item that was given out last.
+
+        For formats that put data into files of their own. None where no place has it, which is a
+        problem of the run.
         """
         ...
 

@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ldb.errors import BadInput
 from ldb.formats.base import Format, Param, Peek, Reader, Values, Writer
 from ldb.formats.pairs import AUTO, BARE, STRICT
+
+if TYPE_CHECKING:
+    from ldb.formats.webdataset import Shards
 
 PAIRS = frozenset((AUTO, STRICT, BARE))
 """Formats that `indexing` and `instantiate` know themselves: pairs.py."""
@@ -54,6 +57,25 @@ FORMATS = (
         hints=("metadata.jsonl", "*/metadata.jsonl", "metadata.csv", "*/metadata.csv",
                "metadata.parquet", "*/metadata.parquet"),
     ),
+    Format(
+        "parquet", "parquet", "A table of ids or paths and annotations.",
+        reads=(
+            Param("path-column", "Column of the paths; by default one of the usual names."),
+            Param("id-column", "Column of the ids; by default one of the usual names."),
+            Param("annotation-column", "The column that is the annotation; by default all others."),
+        ),
+        writes=(Param("annotation-column", "One column of JSON, by this name, for all keys."),),
+        hints=("annotations.parquet", "*/annotations.parquet"), alone=True,
+    ),
+    Format(
+        "webdataset", "webdataset", "Tar files of samples: members that share a key.", ("wds",),
+        writes=(
+            Param("samples", "Most samples of a shard; 0: any number.", "10000", "number"),
+            Param("megabytes", "Most MiB of a shard; 0: any size.", "1000", "number"),
+            Param("prefix", "What names of shards begin with.", "shard"),
+        ),
+        hints=("*.tar",), unpacks=True,
+    ),
 )  # fmt: skip
 
 
@@ -91,6 +113,11 @@ class Chosen:
     def reader(self) -> Reader:
         """What reads it; raises `Unsupported` where a library is missing."""
         made: Reader = _module(self.format).reader(self.params)
+        return made
+
+    def shards(self) -> Shards:
+        """What unpacks the files of a format that has data objects inside of them."""
+        made: Shards = _module(self.format).reader(self.params)
         return made
 
     def writer(self) -> Writer:

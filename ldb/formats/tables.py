@@ -10,7 +10,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -22,7 +22,11 @@ from ldb.objects.model import MAX_PAYLOAD
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
 JSON_COLUMN = b"ldb.json"
-"""Marks, in the metadata of a Parquet column, that its texts are JSON."""
+"""Marks, in the metadata of a Parquet column, that its texts are JSON: `json`, or `whole` where
+each is a whole annotation."""
+
+WHOLE = "\0whole"
+"""The key in a row under which such a whole annotation comes."""
 
 BATCH = 1024
 """Rows of a Parquet file that are held at a time."""
@@ -81,9 +85,8 @@ def parquet_rows(name: str, file: BinaryIO) -> Iterator[tuple[str, Any] | Troubl
     number = 0
     try:
         table = pa.parquet.ParquetFile(file)
-        in_json = {
-            each.name for each in table.schema_arrow if (each.metadata or {}).get(JSON_COLUMN)
-        }
+        marks = {each.name: (each.metadata or {}).get(JSON_COLUMN) for each in table.schema_arrow}
+        in_json = {name: mark == b"whole" for name, mark in marks.items() if mark}
         for batch in table.iter_batches(BATCH):
             for row in batch.to_pylist():
                 yield _plain_row(name, f"row {number}", row, in_json)
@@ -94,7 +97,7 @@ def parquet_rows(name: str, file: BinaryIO) -> Iterator[tuple[str, Any] | Troubl
 
 
 def _plain_row(
-    name: str, record: str, row: dict[str, Any], in_json: set[str]
+    name: str, record: str, row: dict[str, Any], in_json: Mapping[str, bool]
 ) -> tuple[str, Any] | Trouble:
     found = {}
     try:
@@ -103,7 +106,7 @@ def _plain_row(
                 continue
             if key in in_json:
                 value = parse_json(str(value).encode("utf-8", "surrogatepass"), key)
-            found[key] = value if key in in_json else _plain(value)
+            found[WHOLE if in_json.get(key) else key] = value if key in in_json else _plain(value)
     except BadInput as error:
         return Trouble(name, f"{error.where}: {error.why}", record)
     return record, found

@@ -16,12 +16,15 @@ from typing import BinaryIO
 from ldb.errors import BadInput
 from ldb.formats import base
 from ldb.formats.base import Loss
+from ldb.instantiate.caching import CachedFetcher
 from ldb.instantiate.items import Items
 from ldb.instantiate.listing import Before
-from ldb.instantiate.model import Entry
+from ldb.instantiate.model import Entry, Item
+from ldb.instantiate.source import Elsewhere
 from ldb.instantiate.target import Refused, Target, split, target_errors
-from ldb.instantiate.write import BatchResult, Failed, WriteOptions, Writer
+from ldb.instantiate.write import BatchResult, DataFile, Failed, WriteOptions, Writer
 from ldb.objects.codec import decode
+from ldb.storage.remote import Clients
 
 PIECE = 1 << 20
 
@@ -34,7 +37,7 @@ def write_labels(
     result = BatchResult()
     folder = LabelWriter(items, options, before, result)
     with folder:
-        losses = items.writer.write(WrittenItems(items, failed), folder)
+        losses = items.writer.write(WrittenItems(items, failed, folder), folder)
         folder.finish()
     return result, losses.found
 
@@ -42,12 +45,14 @@ def write_labels(
 class WrittenItems:
     """Items as formats see them; each time it is gone through, they are read anew."""
 
-    def __init__(self, items: Items, failed: Collection[bytes]) -> None:
+    def __init__(self, items: Items, failed: Collection[bytes], folder: LabelWriter) -> None:
         self._items = items
         self._failed = frozenset(failed)
+        self._folder = folder
 
     def __iter__(self) -> Iterator[base.Item]:
         for batch in self._items.batches(0, len(self._items.chosen.ids)):
+            self._folder.items = {item.id: item for item in batch}
             for item in batch:
                 if item.id in self._failed:
                     continue
@@ -73,6 +78,13 @@ class LabelWriter(Writer):
         super().__init__(items, options, before)
         self._result = result
         self._made = 0
+        self._clients = Clients()
+        self.items: dict[bytes, Item] = {}
+        """Those that were given out last."""
+
+    def __exit__(self, *failed: object) -> None:
+        self._clients.close()
+        super().__exit__(*failed)
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
@@ -105,6 +117,39 @@ class LabelWriter(Writer):
             return
         self._result.label_files += new
         self._result.already_there += not new
+
+    @contextmanager
+    def data(self, item: base.Item) -> Iterator[BinaryIO | None]:
+        wanted = self.items[bytes.fromhex(item.id)]
+        file = DataFile(wanted, self._fetcher, self._options.algorithm)
+        try:
+            try:
+                file.make(self._target)
+            except Elsewhere:
+                self._bring(wanted)
+                file.make(self._target)
+        except Failed:
+            self._result.problems += file.problems
+            yield None
+            return
+        self._result.passed_over += file.passed_over
+        self._result.objects += 1
+        fd = os.open(self._target.temporary, os.O_RDONLY, dir_fd=self._target.partial)
+        with os.fdopen(fd, "rb") as opened:
+            yield opened
+        self._target.drop()
+
+    def _bring(self, item: Item) -> None:
+        """Bring an object that is in a bucket only into the cache."""
+        from ldb.instantiate.remote import needed  # local places do without
+        from ldb.storage.bringing import bring
+        from ldb.storage.fetching import Reader
+
+        assert isinstance(self._fetcher, CachedFetcher)
+        assert self._cache is not None
+        reader = Reader(self._clients)
+        for _, brought in bring(reader, self._cache, [needed(item)]):
+            self._fetcher.brought = {item.id: brought}
 
     def finish(self) -> None:
         """What was undone is listed so."""

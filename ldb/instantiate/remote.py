@@ -80,7 +80,7 @@ class RemoteWriter(Writer):
         fetcher, cache = self._fetcher, self._cache
         assert isinstance(fetcher, CachedFetcher)
         assert cache is not None
-        for at, brought in bring(self._reader, cache, [_needed(item) for item in waiting]):
+        for at, brought in bring(self._reader, cache, [needed(item) for item in waiting]):
             item = waiting[at]
             fetcher.brought = {item.id: brought}
             if self._write_data(item, result):
@@ -89,7 +89,7 @@ class RemoteWriter(Writer):
         return there
 
 
-def _needed(item: Item) -> Needed:
+def needed(item: Item) -> Needed:
     remote = [seen for seen in item.paths if not is_local(seen["path"])]
     return Needed(item.id, item.size, [(seen["path"], seen.get("version", "")) for seen in remote])
 

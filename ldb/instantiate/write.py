@@ -176,7 +176,7 @@ class Writer:
         result.already_there += not new
 
     def _data(self, item: Item, result: BatchResult) -> bool:
-        file = _DataFile(item, self._fetcher, self._options.algorithm)
+        file = DataFile(item, self._fetcher, self._options.algorithm)
         try:
             return self._place(file, result)
         finally:
@@ -271,7 +271,7 @@ class _File(Protocol):
         ...
 
 
-class _DataFile:
+class DataFile:
     def __init__(self, item: Item, fetcher: Fetcher, algorithm: str) -> None:
         self.folder = item.name.folder
         self.name = item.name.data

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ldb.engines.base import Engine
 from ldb.errors import BadInput, NotFound
-from ldb.formats.pairs import AUTO, STRICT, pair
+from ldb.formats.pairs import AUTO, STRICT
 from ldb.history import Commit, Operation, SourceUsed, Version, now, publish, resolve
 from ldb.indexing.merge import AnnotationUpdate
 from ldb.indexing.read import Problem
-from ldb.indexing.run import IndexOptions, IndexReport, own_folder
+from ldb.indexing.run import IndexOptions, IndexReport
 from ldb.indexing.run import index as run_index
-from ldb.indexing.targets import Target, in_order, targets_of
-from ldb.instance import Settings
+from ldb.indexing.targets import in_order
 from ldb.porcelain.place import Place
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX, VersionSpec
-from ldb.storage.importing import Imported, import_file
-from ldb.storage.listing import Folder, name_objection, read_folder, walk
-from ldb.storage.location import LOCAL, is_glob, is_remote, local_path, shown, to_uri
+from ldb.storage.listing import name_objection
+from ldb.storage.location import is_glob, is_remote, local_path, to_uri
 
 if TYPE_CHECKING:
     from ldb.formats.registry import Chosen
@@ -70,6 +67,7 @@ def index(
     reading; None: processes of this machine.
     """
     from ldb.formats import registry  # who imports this module mostly indexes nothing
+    from ldb.porcelain.copies import Copies
     from ldb.porcelain.layouts import Layouts
 
     chosen = registry.chosen(format, params, reading=True)
@@ -77,11 +75,16 @@ def index(
     uris = {text: uri for text in paths if is_remote(uri := to_uri(text, place.cwd))}
     clouds = _in_clouds(place, uris) if uris else []
     found = _expand(place, paths, uris)
-    copies = _Copies(place, chosen.name == STRICT, problems, progress)
+    copies = Copies(place, chosen.name == STRICT, problems, progress)
     layouts = Layouts(chosen, place.instance.settings())
     pairs, labelled = layouts.of([each for group in found.values() for each in group])
     clouds = layouts.of_clouds(clouds)
-    targets = in_order([*copies.targets_for(pairs), *labelled])
+    unpacked = [
+        target
+        for each in layouts.packed
+        for target in copies.unpacked(each.paths, each.chosen.shards())
+    ]
+    targets = in_order([*copies.targets_for(pairs), *unpacked, *labelled])
     clouds = _with_copies(place, clouds, copies.stored)
     options = IndexOptions(
         strict=chosen.name == STRICT,
@@ -147,123 +150,6 @@ def expand(text: str, cwd: str) -> list[str]:
     if not matches:
         raise NotFound("path", text, "nothing fits the pattern")
     return matches
-
-
-class _Copies:
-    """Copies of files that lie in no storage location, made in the read-add location."""
-
-    def __init__(
-        self, place: Place, strict: bool, problems: list[Problem], progress: Progress
-    ) -> None:
-        self._place = place
-        self._instance = place.instance
-        self._strict = strict
-        self._problems = problems
-        self._progress = progress
-        self._ids: dict[str, set[bytes]] = {}
-        self._import: Callable[[bytes, bytes, bytes, str], Imported] = import_file
-        self.root = ""
-        """Where the copies are; empty where none was needed."""
-        self.stored: list[str] = []
-        """URIs of those copies that are in an object store."""
-        self.count = 0
-
-    def targets_for(self, paths: Sequence[str]) -> list[Target]:
-        """What to index for these: themselves, or their copies."""
-        settings = self._instance.settings()
-        known = [each for each in paths if _in_location(settings, LOCAL + each)]
-        others = sorted(set(paths) - set(known))
-        if others:
-            url = _read_add(settings, others)
-            self.root = shown(url)
-            self._progress.start("copying")
-            if is_remote(url):
-                self._import = self._into_store(url)
-        copies = [copy for each in others for copy in self._copy(each)]
-        if others and is_remote(self.root):
-            self.stored = copies
-            copies = []
-        return targets_of([*known, *copies])
-
-    def _into_store(self, url: str) -> Callable[[bytes, bytes, bytes, str], Imported]:
-        from ldb.clouds.opening import open_client
-        from ldb.porcelain.clouds import reach
-        from ldb.storage.storing import store_file
-
-        reach(self._place, [url])
-        return partial(store_file, open_client(url))
-
-    def ids_of(self, found: Mapping[str, Sequence[str]]) -> dict[str, frozenset[bytes]]:
-        """The ids of copied files, by what the user called them."""
-        given = {text: set(paths) & self._ids.keys() for text, paths in found.items()}
-        return {
-            text: frozenset(name for path in paths for name in self._ids[path])
-            for text, paths in given.items()
-            if paths
-        }
-
-    def _copy(self, path: str) -> list[str]:
-        """Paths of the copies of a file, or of all files in a folder."""
-        copies = []
-        self._ids[path] = set()
-        for target in targets_of([path]):
-            for folder in self._folders(target):
-                for done in self._copy_folder(folder, target.names):
-                    self._ids[path].add(done.id)
-                    copies.append(os.fsdecode(done.path))
-        return copies
-
-    def _folders(self, target: Target) -> Iterator[Folder]:
-        if target.names is None:
-            yield from walk(target.folder, self._report, own_folder(self._instance))
-        else:
-            yield read_folder(target.folder, target.about(self._report))[0]
-
-    def _copy_folder(self, folder: Folder, names: frozenset[bytes] | None) -> Iterator[Imported]:
-        for at, note in pair(folder.names, self._strict).data:
-            if names is not None and folder.names[at] not in names:
-                continue
-            source = folder.path + folder.names[at]
-            annotation = folder.path + folder.names[note] if note >= 0 else b""
-            try:
-                yield self._import(
-                    source, annotation, os.fsencode(self.root), self._instance.object_hash
-                )
-            except OSError as error:
-                self._report(source, f"cannot be read: {error.strerror}")
-            except BadInput as error:
-                self._report(source, error.why)
-            else:
-                self.count += 1
-                self._progress.advance()
-
-    def _report(self, path: bytes, why: str) -> None:
-        self._problems.append(Problem(os.fsdecode(path), why))
-
-
-def _read_add(settings: Settings, paths: Sequence[str]) -> str:
-    """Where files from outside all locations are copied to: its URL; raises `BadInput`."""
-    for path in paths:
-        inside = [
-            each.url for each in settings.locations if each.url.startswith(LOCAL + path + "/")
-        ]
-        if inside:
-            raise BadInput(
-                path,
-                "holds a storage location but lies in none",
-                f"index that one: {local_path(inside[0])}",
-            )
-    found = next((each for each in settings.locations if each.read_add), None)
-    if found is None:
-        folder = paths[0] if os.path.isdir(paths[0]) else os.path.dirname(paths[0])
-        raise BadInput(
-            paths[0], "lies in no storage location", f"register it: ldb add-storage {folder}"
-        )
-    return found.url
-
-
-def _in_location(settings: Settings, uri: str) -> bool:
-    return any(each.holds(uri) for each in settings.locations)
 
 
 def restore_index(place: Place, spec: VersionSpec, message: str = "") -> Version:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ldb.errors import BadInput, LdbError
+from ldb.errors import BadInput, LdbError, Unsupported
 from ldb.formats.base import Peek
 from ldb.formats.pairs import AUTO, BARE, pair
 from ldb.formats.registry import FORMATS, Chosen, chosen, recognise
@@ -42,6 +42,14 @@ class Layout:
     chosen: Chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Paths with data objects inside of files."""
+
+    paths: list[str]
+    chosen: Chosen
+
+
 @dataclass(slots=True)
 class Layouts:
     """Formats by path; `asked` is what the user said."""
@@ -50,6 +58,7 @@ class Layouts:
     settings: Settings
     found: list[Layout] = field(default_factory=list)
     """What was chosen for each path, in the order in which it was looked at."""
+    packed: list[Packed] = field(default_factory=list)
 
     def of(self, paths: Sequence[str]) -> tuple[list[str], list[Target]]:
         """Local paths that hold pairs, and targets for the others; raises `BadInput`."""
@@ -62,9 +71,12 @@ class Layouts:
                 pairs.append(path)
             else:
                 labelled.setdefault(f"{here.name}\0{here.alone}", (here, []))[1].append(path)
+        packed = [each for each in labelled.values() if each[0].format.unpacks]
+        self.packed += [Packed(some, each) for each, some in packed]
         targets = [
             replace(target, labels=each)
             for each, some in labelled.values()
+            if not each.format.unpacks
             for target in targets_of(some)
         ]
         return pairs, targets
@@ -83,7 +95,7 @@ class Layouts:
         here = self.asked
         if here.name == AUTO:
             here = recognised(LocalPeek(path)) if os.path.isdir(path) else chosen(BARE, {}, True)
-        if here.is_pairs or inside:
+        if here.is_pairs or here.format.unpacks or inside:
             return here
         if here.format.has_data and not here.format.alone:
             raise BadInput(
@@ -94,11 +106,15 @@ class Layouts:
         return replace(here, alone=True)
 
     def _of_cloud(self, target: CloudTarget) -> Chosen:
+        if self.asked.format.unpacks:
+            what = f"{self.asked.name} in a bucket"
+            raise Unsupported(what, "copy the files into a local folder, and index that")
         if self.asked.name != AUTO:
             return self.asked
         if not target.all:
             return chosen(BARE, {}, True)
-        return recognised(CloudPeek(target))
+        here = recognised(CloudPeek(target))
+        return chosen(BARE, {}, True) if here.format.unpacks else here
 
 
 def recognised(peek: Peek) -> Chosen:
