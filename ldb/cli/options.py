@@ -16,7 +16,7 @@ import math
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -25,6 +25,13 @@ from ldb.cli.output import Output
 from ldb.cli.parsing import FilterOption
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+if TYPE_CHECKING:
+    _Type = click.ParamType[str]  # generic only in newer releases of click
+    _TagsType = click.ParamType[tuple[str, ...]]
+else:
+    _Type = _TagsType = click.ParamType
 
 
 def _share(most: float) -> Callable[[str], float]:
@@ -58,11 +65,47 @@ def tag_list(text: str) -> tuple[str, ...]:
     return tags
 
 
-def expression(text: str) -> str:
+class Expression(_Type):
     """The type of options that take a query; what is wrong in it shows when it is parsed."""
-    if not text.strip():
-        raise click.BadParameter("an empty expression asks for nothing")
-    return text
+
+    name = "expression"
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value.strip():
+            self.fail("an empty expression asks for nothing", param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        from ldb.cli.completing import keys  # only while a shell asks
+
+        return keys(ctx, self._kind, incomplete)
+
+
+expression = Expression("annotation")
+file_expression = Expression("file")
+
+
+class TagList(_TagsType):
+    """The type of options that take tags: `a,b`."""
+
+    name = "tags"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        return value if isinstance(value, tuple) else tag_list(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        from ldb.cli.completing import tags  # only while a shell asks
+
+        return tags(ctx, incomplete)
 
 
 def shell_words(text: str) -> tuple[str, ...]:
@@ -108,11 +151,11 @@ _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
         "help": "Plain JMESPath over the annotation; a missing key is null.",
     }),
     ("--file", {
-        "type": expression, "metavar": "E",
+        "type": file_expression, "metavar": "E",
         "help": "JMESPath over the object's attributes: fs.size, type, tags, …",
     }),
     ("--vquery", {
-        "type": expression, "metavar": "E",
+        "type": Expression("versions"), "metavar": "E",
         "help": "JMESPath over {v1: …, v2: …}, all annotations the object ever had.",
     }),
     ("--path", {
@@ -120,11 +163,11 @@ _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
         "help": "Some path of the object matches (regular expression, searched).",
     }),
     ("--tag", {
-        "type": tag_list, "metavar": "A,B",
+        "type": TagList(), "metavar": "A,B",
         "help": "Has at least one of these tags.",
     }),
     ("--no-tag", {
-        "type": tag_list, "metavar": "A,B",
+        "type": TagList(), "metavar": "A,B",
         "help": "Lacks at least one of these tags.",
     }),
     ("--sort", {

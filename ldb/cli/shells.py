@@ -7,6 +7,7 @@ click makes the scripts for zsh and fish. Its bash script loses words with a col
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 
 import click
@@ -27,16 +28,17 @@ Names = Callable[[click.Context], Iterable[str]]
 
 Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
+_VERSION = re.compile(r"\.(v\d*)?$")
+
 _BASH = """\
 %(complete_func)s() {
-    local IFS=$'\\n'
     local line=${COMP_LINE:0:COMP_POINT} word typed="" completion type value
     word=${line##*[[:space:]]}
     # readline ends words at these signs and replaces only what comes after the last one
     if [[ $COMP_WORDBREAKS == *:* && $word == *:* ]]; then
         typed=${word%%"${word##*:}"}
     fi
-    for completion in $(env LDB_COMPLETE_LINE="$line" %(complete_var)s=bash_complete "$1"); do
+    while IFS= read -r completion; do
         type=${completion%%%%,*}
         value=${completion#*,}
         case $type in
@@ -44,7 +46,8 @@ _BASH = """\
             file) compopt -o default ;;
             plain) COMPREPLY+=("${value#"$typed"}") ;;
         esac
-    done
+    # a loop over $(…) would take what is in brackets for names of files
+    done <<< "$(env LDB_COMPLETE_LINE="$line" %(complete_var)s=bash_complete "$1")"
 }
 
 complete -o nosort -F %(complete_func)s %(prog_name)s
@@ -81,6 +84,11 @@ def dataset_names(names: Names) -> Complete:
             found = [f"ds:{name}" for name in names(ctx)]
         except (LdbError, OSError, click.UsageError):
             return []  # a prompt is no place for error messages
+        base = incomplete.rpartition(".")[0] if _VERSION.search(incomplete) else incomplete
+        if base in found or base == "ds:root":
+            from ldb.cli.completing import versions  # imports what queries need
+
+            found += versions(ctx, base[3:])
         return [CompletionItem(name) for name in found if name.startswith(incomplete)]
 
     return complete
@@ -94,6 +102,8 @@ def source_names(names: Names) -> Complete:
         ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         found = datasets(ctx, param, incomplete)
+        if len(incomplete) > len("ds:") and "ds:root".startswith(incomplete):
+            found.append(CompletionItem("ds:root"))
         return found if incomplete.startswith("ds:") else [*found, CompletionItem("", type="file")]
 
     return complete

@@ -49,6 +49,13 @@ class ColumnFiles:
         self.rows += count
         return found
 
+    def existing(self, pack: PackReader, kind: BlobType) -> Column | None:
+        """The columns of a pack if they are there; none are made."""
+        try:
+            return self._opened_again(pack.backend, columns_key(pack_name(pack.key) or "", kind))
+        except (Corrupt, NotFound):
+            return None
+
     def forget(self, pack: PackReader, kind: BlobType) -> None:
         """Keep nothing of a column file with a damaged part: reading it anew may help."""
         key = columns_key(pack_name(pack.key) or "", kind)

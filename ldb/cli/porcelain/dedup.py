@@ -6,7 +6,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import expression, filter_options, output_options
+from ldb.cli.options import expression, file_expression, filter_options, output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
@@ -20,7 +20,10 @@ from ldb.query.selection import FilterSpec
 @filter_options
 @click.option("--by", type=expression, metavar="E", help="What of the annotation must be equal.")
 @click.option(
-    "--file-by", type=expression, metavar="E", help="What of the object's attributes must be equal."
+    "--file-by",
+    type=file_expression,
+    metavar="E",
+    help="What of the object's attributes must be equal.",
 )
 @click.option(
     "--keep", type=click.Choice(["first", "last"]), default="first", show_default=True,

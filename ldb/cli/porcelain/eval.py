@@ -9,7 +9,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import expression, filter_options, output_options
+from ldb.cli.options import expression, file_expression, filter_options, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.sources import sources_argument, warn
@@ -37,7 +37,7 @@ def indent_of(text: str) -> int | None:
     "--jshow", type=expression, metavar="E", help="Show this of the annotation (as --jquery)."
 )
 @click.option(
-    "--file-show", type=expression, metavar="E", help="Show this of the object's attributes."
+    "--file-show", type=file_expression, metavar="E", help="Show this of the object's attributes."
 )
 @click.option("-j", "--json-only", is_flag=True, help="Print the values only, not the ids.")
 @click.option(

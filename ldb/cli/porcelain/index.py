@@ -11,7 +11,7 @@ from ldb.cli import showing
 from ldb.cli.app import App, pass_app
 from ldb.cli.formats import FormatName, params_option
 from ldb.cli.opening import place_of
-from ldb.cli.options import output_options, tag_list
+from ldb.cli.options import TagList, output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.engines.base import Engine
@@ -37,7 +37,7 @@ FAILED = 1
 )
 @params_option
 @click.option(
-    "--add-tags", "tags", type=tag_list, metavar="A,B", help="Give every data object these tags."
+    "--add-tags", "tags", type=TagList(), metavar="A,B", help="Give every data object these tags."
 )
 @click.option(
     "--engine",

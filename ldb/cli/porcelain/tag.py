@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import filter_options, output_options, tag_list
+from ldb.cli.options import TagList, filter_options, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
@@ -18,16 +20,19 @@ from ldb.query.selection import FilterSpec
 Tags = tuple[str, ...]
 
 
-def _tags_or_none(text: str) -> Tags:
-    return tag_list(text) if text.strip() else ()
+class _TagsOrNone(TagList):
+    """The same, and '' for no tags."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Tags:
+        return super().convert(value, param, ctx) if value else ()
 
 
 @click.command(cls=Command)
 @sources_argument
-@click.option("-a", "--add", type=tag_list, metavar="A,B", help="Give these tags.")
-@click.option("-r", "--remove", type=tag_list, metavar="A,B", help="Take these tags away.")
+@click.option("-a", "--add", type=TagList(), metavar="A,B", help="Give these tags.")
+@click.option("-r", "--remove", type=TagList(), metavar="A,B", help="Take these tags away.")
 @click.option(
-    "-s", "--set", "only", type=_tags_or_none, metavar="A,B",
+    "-s", "--set", "only", type=_TagsOrNone(), metavar="A,B",
     help="Give these in place of all others; '' takes all away.",
 )  # fmt: skip
 @click.option("--message", default="", metavar="TEXT", help="Why, for `ldb log ds:root`.")
