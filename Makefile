@@ -135,7 +135,7 @@ $(DEMO): $(RUN)
 .venv-lowest/.installed: setup.cfg
 	$(call make_venv,.venv-lowest)
 	@sed -n 's/^ *\([a-z0-9-]*\)>=\([0-9.]*\)$$/\1==\2/p' setup.cfg | \
-		grep -E '^(click|fsspec|jmespath|msgpack|msgspec|numpy|orjson|pyarrow|zstandard)=' \
+		grep -E '^(click|fsspec|jmespath|msgpack|msgspec|numpy|orjson|pyarrow|pyyaml|zstandard)=' \
 		> .venv-lowest/constraints.txt
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-lowest/bin/python -m pip install -qq --no-input \
 		--constraint .venv-lowest/constraints.txt --editable '.[test]'

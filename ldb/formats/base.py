@@ -248,6 +248,13 @@ class Folder(Protocol):
         """
         ...
 
+    def open(self, path: str) -> BinaryIO | None:
+        """A data file of this run, to be read and closed; None where there is none.
+
+        For the few formats that need what only the file itself tells: the size of an image.
+        """
+        ...
+
 
 class Writer(Protocol):
     """Writes the labels of a dataset; `place` runs in worker processes, so it is sent by pickle."""

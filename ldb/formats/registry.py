@@ -26,6 +26,9 @@ _LABEL_KEY = Param("label-key", "Where the label is in the annotation: a key, or
 _BASE_LABEL = Param("base-label", "Label of the files that lie right in the folder.")
 _PATH_KEY = Param("path-key", "Where in a task the URL of the data file is: data.image.")
 _DOCUMENT_ROOT = Param("document-root", "Folder from which Label Studio serves local files.")
+_FIRST_PIXEL = Param(
+    "first-pixel", "Number of the first pixel: 0, or 1 as VOC's own.", "0", choices=("0", "1")
+)
 
 FORMATS = (
     Format(AUTO, "", "What fits the files; pairs where nothing else does.", writes=None),
@@ -75,6 +78,36 @@ FORMATS = (
             Param("prefix", "What names of shards begin with.", "shard"),
         ),
         hints=("*.tar",), unpacks=True,
+    ),
+    Format(
+        "coco", "boxes.coco", "JSON of images with objects, keypoints, captions.",
+        reads=(Param("labels", "Pattern of the label files; default: those called as COCO's."),),
+        hints=("*annotations*.json", "*instances*.json", "*captions*.json", "*keypoints*.json",
+               "*coco*.json", "*train*.json", "*val*.json", "*test*.json"),
+    ),
+    Format(
+        "yolo", "boxes.yolo", "A text file of boxes beside each image; data.yaml, or darknet's.",
+        reads=(Param("confidence", "The last number of a line is a score.", "false", "flag"),),
+        writes=(
+            Param("layout", "Whose files.", "ultralytics", choices=("ultralytics", "darknet")),
+            Param("task", "Kind of lines; auto: what all objects have.", "auto",
+                  choices=("auto", "detect", "segment", "pose")),
+            Param("names", "Classes in order, commas between; default: as read, else by name."),
+        ),
+        hints=("*.yaml", "*.yml", "*.names", "*.txt"),
+    ),
+    Format(
+        "voc", "boxes.voc", "Pascal VOC: an XML file for each image.",
+        reads=(_FIRST_PIXEL,), writes=(_FIRST_PIXEL,), hints=("*.xml",),
+    ),
+    Format("cvat", "boxes.cvat", "CVAT for images: one XML file.", hints=("*.xml",)),
+    Format(
+        "openimages", "boxes.openimages", "Open Images: CSV files of boxes and labels.",
+        aliases=("open-images",), hints=("*annotations-*.csv",),
+    ),
+    Format(
+        "imagenet", "boxes.imagenet", "train/LABEL/…: the folder is the class of the image.",
+        hints=("n0*/*", "n1*/*", "*/n0*/*", "*/n1*/*"),
     ),
 )  # fmt: skip
 

@@ -21,7 +21,7 @@ from ldb.instantiate.items import Items
 from ldb.instantiate.listing import Before
 from ldb.instantiate.model import Entry, Item
 from ldb.instantiate.source import Elsewhere
-from ldb.instantiate.target import Refused, Target, split, target_errors
+from ldb.instantiate.target import Refused, Target, open_regular, split, target_errors
 from ldb.instantiate.write import BatchResult, DataFile, Failed, WriteOptions, Writer
 from ldb.objects.codec import decode
 from ldb.storage.remote import Clients
@@ -106,6 +106,16 @@ class LabelWriter(Writer):
             finally:
                 with suppress(FileNotFoundError):
                     os.unlink(temporary, dir_fd=self._target.partial)
+
+    def open(self, path: str) -> BinaryIO | None:
+        if self._options.annotations_only:
+            return None
+        try:
+            folder, name = split(path)
+            fd = open_regular(self._target.open_folder(folder, make=False), name)
+        except (Refused, OSError):
+            return None
+        return None if fd is None else os.fdopen(fd, "rb")
 
     def _publish(self, path: str, folder: str, name: str, temporary: str, digest: bytes) -> None:
         had = self._listing.plan(path, Entry(digest, is_label=True))

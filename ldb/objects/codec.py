@@ -40,7 +40,8 @@ encode_sorted: Callable[[object], bytes] = _as_given
 _unpack = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
 _skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
 _from_json = msgspec.json.Decoder().decode
-_json_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_members: Callable[[Buffer], Any] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items: Callable[[Buffer], Any] = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 _NESTING = frozenset((list, tuple, dict))
 _REFUSALS = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
@@ -74,6 +75,7 @@ _BOM = b"\xef\xbb\xbf"
 
 _Shape = TypeVar("_Shape")
 _shaped: dict[object, Callable[[bytes], Any]] = {}
+_json_shaped: dict[object, Callable[[Buffer], Any]] = {}
 
 
 def encode(value: object, where: object = "value") -> bytes:
@@ -198,22 +200,50 @@ def parse_json(raw: Buffer, where: object) -> Any:
 
 
 def json_parts(raw: Buffer, where: object) -> list[Buffer] | None:
-    """The texts of the values in a JSON list, which may be large; None where it is no list.
+    """`json_items`; None where it is no array."""
+    start = bytes(memoryview(raw)[:64]).removeprefix(_BOM).lstrip()
+    return json_items(raw, where) if start[:1] == b"[" else None
 
-    The values are looked through but not made: 80 bytes of memory each, besides the text. Each
-    is for `parse_json` to judge.
+
+def json_members(raw: Buffer, where: object) -> dict[str, Buffer]:
+    """The values of a JSON object as the texts that they are, unparsed; any size.
+
+    Views of `raw`, which must not change: with `json_items` and `parse_json` a large file is
+    gone through a value at a time, at a few dozen bytes each beside the text.
     """
-    body = _body(raw)
-    if body[:64].lstrip()[:1] != b"[":
-        return None
+    return cast(dict[str, Buffer], _split(_members, raw, where, "an object"))
+
+
+def json_items(raw: Buffer, where: object) -> list[Buffer]:
+    """The same for the items of a JSON array."""
+    return cast(list[Buffer], _split(_items, raw, where, "an array"))
+
+
+def json_fields(raw: Buffer, shape: type[_Shape], where: object) -> _Shape:
+    """Only the fields that `shape` names, of a JSON object; others are passed over."""
     try:
-        return cast("list[Buffer]", _json_list(body))
+        return cast(_Shape, (_json_shaped.get(shape) or _learn_json(shape))(raw))
+    except _REFUSALS as error:
+        raise BadInput(where, str(error)) from None
+
+
+def _split(split: Callable[[Buffer], Any], raw: Buffer, where: object, what: str) -> Any:
+    if bytes(memoryview(raw)[:3]) == _BOM:
+        raw = memoryview(raw)[3:]
+    try:
+        return split(raw)
+    except msgspec.ValidationError:
+        raise BadInput(where, f"not {what}") from None
     except RecursionError:
         raise _too_deep(where) from None
-    except (ValueError, msgspec.MsgspecError) as error:
-        if len(body) > MAX_PAYLOAD:  # naming the place would take a hundred bytes a value
+    except _REFUSALS as error:
+        if memoryview(raw).nbytes > MAX_PAYLOAD:  # naming the place takes 100 bytes a value
             raise BadInput(where, f"bad JSON: {error}") from None
-        raise _bad_json(body, where, error) from None
+        raise _bad_json(bytes(raw), where, error) from None
+
+
+def _learn_json(shape: object) -> Callable[[Buffer], Any]:
+    return _json_shaped.setdefault(shape, msgspec.json.Decoder(shape).decode)
 
 
 def _bounded(data: bytes, where: object) -> bytes:

@@ -1,0 +1,289 @@
+"""COCO as it is written: `annotations/instances_<subset>.json` and the like, `images/<subset>/`.
+
+The first pass over the items finds labels, ids and subsets, the second writes. Ids of the source
+are kept where they are unique; where not, all of that kind are numbered anew, and that is told.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+import orjson
+
+from ldb.formats.base import Folder, Item, Losses, Placing, Values
+from ldb.formats.boxes.coco_shape import flat_keypoints, note_of
+from ldb.formats.boxes.losses import Told, others
+from ldb.formats.boxes.masks import with_box
+from ldb.formats.boxes.shape import (
+    FORMATS,
+    LISTS,
+    PIXEL,
+    PLACES,
+    PLAIN,
+    Json,
+    as_json,
+    in_unit,
+    items,
+    keypoints_of,
+    labels_of,
+    part,
+    polygons_of,
+    text_of,
+)
+from ldb.formats.boxes.sizes import Sizes
+from ldb.formats.boxes.subsets import Subsets, subset_name
+
+KINDS = {"objects": "instances", "captions": "captions", "labels": "labels"}
+"""Lists of ours, and the files that they go into."""
+
+_OBJECT = frozenset((*PLACES, *PLAIN, "attributes", *FORMATS))
+_TOP = frozenset((*LISTS, "label", *FORMATS))
+
+
+class CocoWriter:
+    """Writes the COCO files of a dataset."""
+
+    with_data = True
+
+    def __init__(self, params: Values) -> None:
+        pass
+
+    def place(self, placing: Placing) -> Sequence[str]:
+        subset = subset_name(placing.annotation)
+        return ("images", subset) if subset else ("images",)
+
+    def write(self, items: Iterable[Item], folder: Folder) -> Losses:
+        losses = Losses()
+        told = Told(losses)
+        plan = _Plan()
+        for item in items:
+            plan.see(as_json(item.annotation))
+        plan.settle(told)
+        with ExitStack() as stack:
+            parts = _Parts(plan, told, stack, Sizes(folder))
+            for item in items:
+                parts.add(item)
+            parts.write(folder)
+        return losses
+
+
+class _Ids:
+    """Ids of one kind: those of the source where they are unique, else 1, 2, 3 …"""
+
+    def __init__(self) -> None:
+        self._seen = array("q")
+        self._kept = True
+        self._next = 0
+
+    def see(self, value: Any) -> None:
+        if type(value) is int and 0 <= value < 1 << 62:
+            if self._kept:
+                self._seen.append(value)
+        else:
+            self._kept = False
+
+    def settle(self) -> bool:
+        """Whether those of the source are kept; called once, when all were seen."""
+        column = np.frombuffer(self._seen, np.int64) if self._seen else np.zeros(0, np.int64)
+        self._kept = self._kept and len(np.unique(column)) == len(column)
+        self._seen = array("q")
+        return self._kept
+
+    def of(self, value: Any) -> int:
+        if self._kept:
+            return int(value)
+        self._next += 1
+        return self._next
+
+
+@dataclass(slots=True)
+class _Category:
+    ids: set[int] = field(default_factory=set)
+    keypoints: dict[str, None] = field(default_factory=dict)
+    rest: Json = field(default_factory=dict)
+    id: int = 0
+
+
+class _Plan:
+    """What the first pass finds out."""
+
+    def __init__(self) -> None:
+        self.subsets = Subsets()
+        self.ids: dict[tuple[str, str], _Ids] = {}
+        """By subset and kind; kind is empty for images."""
+        self.categories: dict[str, _Category] = {}
+        self.kept: dict[tuple[str, str], bool] = {}
+
+    def see(self, annotation: Json) -> None:
+        self.subsets.see(annotation)
+        subset = self.subsets.of(annotation)
+        image = part(part(annotation, "coco"), "image")
+        self.ids.setdefault((subset, ""), _Ids()).see(image.get("id"))
+        for kind, things in lists_of(annotation):
+            ids = self.ids.setdefault((subset, kind), _Ids())
+            for thing in things:
+                ids.see(part(thing, "coco").get("id"))
+                if kind != "captions":
+                    self._see_category(thing)
+
+    def _see_category(self, thing: Json) -> None:
+        label, source = text_of(thing, "label"), part(part(thing, "coco"), "category")
+        category = self.categories.setdefault(label, _Category())
+        if type(source.get("id")) is int and len(category.ids) < 2:
+            category.ids.add(source["id"])
+        if not category.rest:
+            category.rest = {key: each for key, each in source.items() if key != "id"}
+        for point in keypoints_of(thing):
+            if text_of(point, "name") and len(category.keypoints) < 1000:
+                category.keypoints[point["name"]] = None
+
+    def settle(self, told: Told) -> None:
+        for (subset, kind), ids in sorted(self.ids.items()):
+            self.kept[subset, kind] = ids.settle()
+        used = [next(iter(each.ids)) for each in self.categories.values() if len(each.ids) == 1]
+        if len(used) != sum(1 for each in self.categories.values() if each.ids) or len(
+            {*used}
+        ) != len(used):
+            told.add("category ids of the source, which are not one for each label", "")
+            used = []
+        free = (at for at in range(1, len(self.categories) + len(used) + 1) if at not in {*used})
+        for _, category in sorted(self.categories.items()):
+            category.id = next(iter(category.ids)) if used and category.ids else next(free)
+
+    def written_categories(self) -> list[Json]:
+        found = sorted(self.categories.items(), key=lambda pair: pair[1].id)
+        return [
+            {"id": each.id, "name": name, "supercategory": "", **each.rest}
+            | ({"keypoints": [*each.keypoints], "skeleton": each.rest.get("skeleton", [])}
+               if each.keypoints else {})
+            for name, each in found
+        ]  # fmt: skip
+
+
+def lists_of(annotation: Json) -> Iterator[tuple[str, list[Json]]]:
+    """The lists that COCO has files for, where the annotation has them, empty ones too."""
+    if isinstance(annotation.get("objects"), list):
+        yield "objects", items(annotation, "objects")
+    if isinstance(annotation.get("captions"), list):
+        yield "captions", [each for each in items(annotation, "captions") if text_of(each, "text")]
+    if isinstance(annotation.get("labels"), list) or text_of(annotation, "label"):
+        yield "labels", labels_of(annotation)
+
+
+class _Parts:
+    """Records on their way into files: in temporary ones, as images stand before annotations."""
+
+    def __init__(self, plan: _Plan, told: Told, stack: ExitStack, sizes: Sizes) -> None:
+        self._plan, self._told, self._stack, self._sizes = plan, told, stack, sizes
+        self._spools: dict[tuple[str, str], _Spool] = {}
+
+    def add(self, item: Item) -> None:
+        annotation = as_json(item.annotation)
+        subset = self._plan.subsets.of(annotation)
+        if subset != text_of(annotation, "subset"):
+            self._told.add("subsets that are no names, or too many", item.path)
+        if item.annotated:
+            self._told.top(item.annotation, _TOP, item.path)
+        else:
+            self._told.add(
+                "no annotation: COCO has such an image as one without objects", item.path
+            )
+        number = self._add_image(item, annotation, subset)
+        size = self._sizes.of(item)
+        scaled = in_unit(annotation, PIXEL, size)
+        if scaled is None:
+            self._told.add("objects in fractions of an image whose size is not known", item.path)
+            scaled = {**annotation, "objects": []}
+        for kind, things in lists_of(scaled):
+            spool = self._spool(subset, kind)
+            for thing in things:
+                note = self._note(kind, thing, item.path)
+                own = part(thing, "coco").get("id")
+                ids = {"id": self._plan.ids[subset, kind].of(own), "image_id": number}
+                spool.add({**ids, **note})
+
+    def _add_image(self, item: Item, annotation: Json, subset: str) -> int:
+        own = part(part(annotation, "coco"), "image")
+        number = self._plan.ids[subset, ""].of(own.get("id"))
+        below = item.path.split("/")[2 if subset else 1 :]  # what `place` put in front
+        image: Json = {**own, "id": number, "file_name": "/".join(below)}
+        size = self._sizes.of(item)
+        if size:
+            image["width"], image["height"] = size
+        else:
+            self._told.add("width and height of images, which are not known", item.path)
+        rest = {k: each for k, each in part(annotation, "coco").items() if k != "image"}
+        if rest:
+            image["coco"] = rest
+        image.update({key: annotation[key] for key in others("coco") if key in annotation})
+        self._spool(subset, "").add(image)
+        return number
+
+    def _note(self, kind: str, thing: Json, where: str) -> Json:
+        if kind == "captions":
+            self._told.keys(thing, ("text", "coco"), "captions[].", where)
+            own = {k: each for k, each in part(thing, "coco").items() if k != "id"}
+            return {**own, "caption": thing["text"]}
+        self._told.thing(thing, _OBJECT, f"{kind}[].", where)
+        if polygons_of(thing) and part(thing, "mask"):
+            self._told.add("masks of objects that have outlines too", where)
+        note = note_of(with_box(thing))
+        category = self._plan.categories[text_of(thing, "label")]
+        note["category_id"] = category.id
+        for point in keypoints_of(thing):
+            self._told.point(point, ("v", "name"), where)
+        if keypoints_of(thing):
+            flat = flat_keypoints(thing, [*category.keypoints])
+            note["keypoints"], note["num_keypoints"] = flat, sum(1 for v in flat[2::3] if v)
+        return note
+
+    def _spool(self, subset: str, kind: str) -> _Spool:
+        known = self._spools.get((subset, kind))
+        if known is None:
+            spooled = tempfile.SpooledTemporaryFile(1 << 20)  # noqa: SIM115  (the stack closes it)
+            known = self._spools[subset, kind] = _Spool(self._stack.enter_context(spooled))
+        return known
+
+    def write(self, folder: Folder) -> None:
+        for subset in sorted({subset for subset, _ in self._spools}):
+            kinds = [kind for kind in KINDS if (subset, kind) in self._spools] or ["objects"]
+            for kind in kinds:
+                name = KINDS[kind] + (f"_{subset}" if subset else "")
+                with folder.create(f"annotations/{name}.json") as file:
+                    self._write_file(file, subset, kind)
+
+    def _write_file(self, file: BinaryIO, subset: str, kind: str) -> None:
+        categories = [] if kind == "captions" else self._plan.written_categories()
+        file.write(b'{"info":{},"licenses":[],"categories":')
+        file.write(orjson.dumps(categories, option=orjson.OPT_SORT_KEYS))
+        file.write(b',\n"images":[')
+        self._spools[subset, ""].copy(file.write)
+        file.write(b'],\n"annotations":[')
+        if (subset, kind) in self._spools:
+            self._spools[subset, kind].copy(file.write)
+        file.write(b"]}\n")
+
+
+class _Spool:
+    """Records of one list, with commas between them."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._first = True
+
+    def add(self, record: Json) -> None:
+        self._file.write(
+            (b"\n" if self._first else b",\n") + orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+        )
+        self._first = False
+
+    def copy(self, write: Callable[[bytes], object]) -> None:
+        self._file.seek(0)
+        while data := self._file.read(1 << 20):
+            write(data)
