@@ -36,6 +36,8 @@ KNOWN = MappingProxyType(
         "core.instance": "path or URL of the instance to use where nothing nearer names one",
         "core.object_cache_dir": "folder that keeps what was read of instances in buckets",
         "core.object_cache_size": "how large that folder may grow; 0: nothing is kept",
+        "core.vector_cache_dir": "folder that keeps the vectors which encoders gave",
+        "clip.model": "folder of a CLIP model, or the name of one in the hub's cache",
     }
 )
 """Every setting that LDB reads, and what it means."""

@@ -1,7 +1,7 @@
 """Users' functions in queries, and `--sort` and `--pipe`: who is meant, may it run, run it.
 
-A name is looked for in the user's own settings first, then among the encoders, then among the
-programs in `PATH` (`--pipe` only) and last in the instance, whose code runs only where it is
+A name is looked for in the user's own settings first, then among the encoders, then (`--pipe`)
+among the programs in `PATH`, and last in the instance, whose code runs only where it is
 trusted. Protocols: docs/guide/plugins.md, trust: docs/design/020-trust.md.
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ldb.catalog import Catalog, key_bytes
 from ldb.errors import BadInput, NotFound, Untrusted
 from ldb.foreign.calling import Row, answered, most_bytes, request_of
-from ldb.foreign.files import FILTERS, FOLDER, Code, kind_of
+from ldb.foreign.files import FOLDER, Code, kind_of
 from ldb.foreign.functions import Found, load_functions
 from ldb.foreign.programs import Programs, find_program
 from ldb.foreign.trust import Judged, argv_of, judge
@@ -28,12 +28,14 @@ from ldb.instantiate.annotation import annotation_text
 from ldb.objects.codec import encode
 from ldb.objects.model import BlobType
 from ldb.porcelain.localfiles import left_out, local_files
+from ldb.porcelain.nearest import by_nearness
 from ldb.porcelain.place import Place
 from ldb.progress import Progress
 from ldb.query.plugins import Order
 from ldb.query.selected import Selected
 from ldb.query.signature import Function, declare_foreign
 from ldb.query.values import QueryFailed
+from ldb.search.encoder import names
 
 SCALARS = (str, int, bool, type(None))
 
@@ -89,10 +91,16 @@ class PlacePlugins:
         if argv := self._configured(name):
             program = find_program(argv[0], self._place.own.home, self._place.own.path)
             return self._by_program([program, *argv[1:], *arguments], name)
+        if "/" in name:
+            program = find_program(name, self._place.cwd, "")
+            return self._by_program([program, *arguments], name)
+        near = by_nearness(
+            self._place, self._catalog, self._messages, self._progress, name, arguments
+        )
+        if near is not None:
+            return near
         if kind == "pipe" and (program := self._in_path(name)):
             return self._by_program([program, *arguments], name)
-        if "/" in name:
-            return self._by_program([self._path(name), *arguments], name)
         code = trusted_code(self._place)
         if path := code.filters().get(name.lower()):
             return self._by_filter(code, path, arguments)
@@ -110,21 +118,14 @@ class PlacePlugins:
         return None
 
     def _in_path(self, name: str) -> str:
-        if "/" in name:
-            return ""
         try:
             return find_program(name, self._place.cwd, self._place.own.path)
         except NotFound:
             return ""
 
-    def _path(self, name: str) -> str:
-        return find_program(name, self._place.cwd, "")
-
     def _known(self, kind: str, code: Code) -> str:
-        names = sorted({*self._place.own.settings.tables("filter"), *code.filters()})
-        if names:
-            return f"there is {', '.join(names)}"
-        return f"name one in your settings, filter.NAME.run, or put one in {FOLDER}{FILTERS}"
+        own = self._place.own.settings.tables("filter")
+        return f"there is {', '.join(sorted({*own, *code.filters(), *names()}))}"
 
     def _by_filter(self, code: Code, path: str, arguments: Sequence[str]) -> Order:
         def order(rows: Selected) -> NDArray[np.intp]:
