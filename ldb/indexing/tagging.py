@@ -2,7 +2,7 @@
 
 A record is not taken apart for that. Its tags lie between two keys that its text cannot hold
 (`_Retagger`), and few sets of tags occur, so most records cost two searches and a dictionary
-lookup. Rules: docs/formats/catalog.md, figures: docs/design/018-tags-and-versions.md.
+lookup. Rules: docs/formats/catalog.md, figures: docs/design/028-tags-and-versions.md.
 """
 
 from __future__ import annotations

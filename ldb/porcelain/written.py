@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ from ldb.porcelain.place import Place
 from ldb.storage.listing import walk
 from ldb.storage.location import is_glob, is_local, local_path
 from ldb.workspace import FOLDER, find, load_state
+
+_ID_INSIDE = re.compile(r"(?:^|-)([0-9a-f]{64}|[0-9a-f]{32})\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Standing:
 
     objects: frozenset[bytes]
     """Data objects that are there. Whose data file was removed is not, whatever else is left
-    of it; one of which only the annotation was ever written is."""
+    of it; one of which only the annotation, or what transforms make, was ever written is."""
     listed: frozenset[bytes]
     """Those that were ever written there, as far as the lists say that are still there."""
     others: tuple[str, ...]
@@ -76,11 +79,15 @@ def standing(place: Place) -> Standing:
     paths = list(_files(root, root))
     found = [each for path in paths if (each := manifests.written(path)) is not None]
     known = _known(place, found)
+    made = {path for path in paths if manifests.is_made(path)}
+    outputs = [Written(path, name) for path in made if (name := _id_inside(path))]
     listed: set[bytes] = set()
     data: set[bytes] = set()
     for folder, lists in manifests.lists():
-        listed.update(entry.object_id for entry in lists.entries.values())
-        data.update(each.object_id for each in lists.entries.values() if not each.annotation)
+        entries = [each for each in lists.entries.values() if not each.is_label]
+        listed.update(filter(None, map(_id_inside, lists.entries)))
+        listed.update(each.object_id for each in entries)
+        data.update(each.object_id for each in entries if not each.annotation)
         for path in lists.unfinished:
             if not os.path.lexists(os.path.join(folder, path)):
                 raise Conflict(
@@ -91,7 +98,8 @@ def standing(place: Place) -> Standing:
                 )
     there = {each.id for each in known if not each.is_annotation}
     there.update(each.id for each in known if each.id not in data)
-    others = {*paths} - {each.path for each in known}
+    there.update(each.id for each in _known(place, outputs) if each.id not in data)
+    others = {*paths} - {each.path for each in known} - made
     return Standing(frozenset(there), frozenset(listed), tuple(sorted(others)))
 
 
@@ -145,6 +153,11 @@ class _Manifests:
             return None
         return Written(path, bytes.fromhex(digits))
 
+    def is_made(self, path: str) -> bool:
+        """Whether a run listed a file as neither data nor annotation of one object."""
+        entry, _ = self._entry(path, os.path.dirname(path))
+        return entry is not None and entry.is_label
+
     def lists(self) -> Iterator[tuple[str, Listed]]:
         """The lists that were read, by folder; that of the workspace always."""
         self._entry(os.path.join(self._root, ""), self._root)
@@ -159,6 +172,12 @@ class _Manifests:
             if entry is not None or folder == self._root:
                 return entry, self._times[folder]
             folder = os.path.dirname(folder)
+
+
+def _id_inside(path: str) -> bytes:
+    """The data object that a transform's output is of: `<base>-<id>.<transform>.<name>`."""
+    found = _ID_INSIDE.search(os.path.basename(path))
+    return bytes.fromhex(found[1]) if found else b""
 
 
 def _time_of(path: str) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docs import generate
-from tests.cli.porcelain.conftest import Pets
+from tests.cli.porcelain.conftest import Pets, write
 
 
 def examples(command: str) -> list[list[str]]:
@@ -42,6 +42,16 @@ def _all_pets(pets: Pets, tmp_path: Path) -> None:
     other.ok("commit")
 
 
+def _winter(pets: Pets, tmp_path: Path) -> None:
+    """ds:relabelled, and a folder of winter; ds:cats is instantiated."""
+    write(pets.folder / "data" / "winter" / "snow.jpg", "snow", {"class": "bear"})
+    pets.ok("add-storage", "data")
+    pets.ok("index", "data")
+    pets.ok("commit", "ds:relabelled")
+    pets.ok("stage", "ds:cats")
+    pets.ok("instantiate")
+
+
 def _nothing_more(pets: Pets, tmp_path: Path) -> None:
     """ds:cats in the workspace, as it is."""
 
@@ -52,6 +62,9 @@ WORLDS: dict[str, Callable[[Pets, Path], None]] = {
     "dedup": _nothing_more,
     "refresh": _nothing_more,
     "ds": _nothing_more,
+    "tag": _winter,
+    "pull": _winter,
+    "sync": _winter,
 }
 
 
@@ -59,4 +72,4 @@ WORLDS: dict[str, Callable[[Pets, Path], None]] = {
 def test_examples(command: str, cats: Pets, tmp_path: Path) -> None:
     WORLDS[command](cats, tmp_path)
     for words in examples(command):
-        cats.ok(*words)
+        cats.ok(*(cats.id("tom") if word == "id:3f2a91" else word for word in words))

@@ -95,6 +95,40 @@ def test_file_that_the_index_knows_by_its_path(own_pets: Pets) -> None:
     assert inside.names() == {"kit"}
 
 
+def test_outputs_of_transforms(cats: Pets, tmp_path: Path) -> None:
+    """They are neither edits nor new data; an object of which nothing else was written stays."""
+    made = tmp_path / "made"
+    made.write_text("#!/bin/sh\necho '{}' > note.json\n")
+    made.chmod(0o755)
+    (tmp_path / "shelf").mkdir()
+    cats.ok("add-storage", "-a", "true", str(tmp_path / "shelf"))
+    cats.ok("config", "set", "core.auto_index", "true")
+    cats.ok("config", "set", "transform.made.run", f'["{made}"]')
+    cats.ok("transform", "-a", "made")
+    cats.ok("transform", "-s", "made", cats.id("kit"))
+    cats.ok("instantiate")
+    assert file(cats, "kit", "made.note.json").exists()
+    before = cats.json("transform")
+    assert cats.ok("sync").err == "nothing to change; the draft has 2 data objects\n"
+    file(cats, "kit", "made.note.json").write_text('{"edited": 1}')
+    assert cats.ok("sync").err == "nothing to change; the draft has 2 data objects\n"
+    assert cats.json("transform") == before
+    file(cats, "kit", "made.note.json").unlink()
+    file(cats, "tom", "jpg").unlink()
+    assert cats.ok("sync").err == "removed 2; the draft has 0 data objects\n"
+
+
+def test_label_files(cats: Pets) -> None:
+    cats.ok("instantiate", "-m", "hf-imagefolder")
+    assert cats.ok("sync").err == "nothing to change; the draft has 2 data objects\n"
+
+
+def test_label_files_alone_empty_no_draft(cats: Pets) -> None:
+    cats.ok("instantiate", "-m", "label-studio")
+    cats.fails(2, "sync")
+    assert cats.names() == CATS
+
+
 def test_folder_without_files_empties_nothing(cats: Pets) -> None:
     assert "ldb instantiate" in cats.fails(2, "sync")
     assert cats.names() == CATS
