@@ -80,6 +80,12 @@ FORMATS = (
         hints=("*.tar",), unpacks=True,
     ),
     Format(
+        "croissant", "croissant", "MLCommons Croissant: metadata in JSON-LD, records beside it.",
+        reads=(Param("file-field", "Field that names files; by default the first that does."),),
+        writes=(Param("name", "Name of the dataset.", "dataset"),),
+        hints=("croissant.json", "*/croissant.json"),
+    ),
+    Format(
         "coco", "boxes.coco", "JSON of images with objects, keypoints, captions.",
         reads=(Param("labels", "Pattern of the label files; default: those called as COCO's."),),
         hints=("*annotations*.json", "*instances*.json", "*captions*.json", "*keypoints*.json",
