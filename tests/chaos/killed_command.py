@@ -58,6 +58,16 @@ SETUP["rename"] = [*SETUP["commit"], "-C cats commit"]
 SETUP["delete"] = SETUP["rename"]
 SETUP["repack"] = SETUP["rename"]
 SETUP["gc"] = [*SETUP["rename"], "repack"]
+SETUP["merge datasets"] = [*SETUP["rename"], "-C cats del --limit 2", "-C cats commit ds:other"]
+SETUP["split"] = SETUP["rename"]
+SETUP["refresh"] = [
+    *SETUP["index again"],
+    "stage ds:cats cats",
+    "-C cats add ds:root",
+    "-C cats commit",
+    "index data",
+]
+SETUP["import"] = [*SETUP["rename"], "ds export ds:cats cats.tar"]
 
 COMMANDS = {
     "init": "init instance",
@@ -73,6 +83,10 @@ COMMANDS = {
     "delete": "ds del ds:cats",
     "repack": "repack",
     "gc": "gc --prune --alone",
+    "merge datasets": "merge ds:cats ds:other",
+    "split": "split ds:cats a=.5 b=.5 --stratify n",
+    "refresh": "refresh ds:cats",
+    "import": "ds import cats.tar --as ds:theirs",
 }
 
 
@@ -247,6 +261,7 @@ def trial(ground: Ground, at: int, kind: signal.Signals) -> Trial:
 def main(base: str, scenario: str, kind: str) -> None:
     now = time.time_ns() + 3600 * 10**9
     time.time_ns = lambda: now
+    os.environ["TMPDIR"] = base  # what killed commands leave there goes with the test
     if scenario == "index in workers":
         import ldb.indexing.run
         import ldb.indexing.scan

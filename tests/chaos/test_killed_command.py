@@ -34,6 +34,9 @@ HARMLESS = (
 )
 """What fsck may note after a kill."""
 
+LONG = ("merge datasets", "split", "refresh", "import")
+"""Left to the slow tests: they publish as `commit` does."""
+
 INTERRUPTED = ("init", "first index", "index in workers", "stage", "commit", "rename")
 
 
@@ -80,7 +83,10 @@ def check(trial: Trial, last: Trial, scenario: str) -> None:
     assert trial.roots == last.roots, trial
 
 
-@pytest.mark.parametrize("scenario", COMMANDS)
+@pytest.mark.parametrize(
+    "scenario",
+    [pytest.param(each, marks=[pytest.mark.slow] * (each in LONG)) for each in COMMANDS],
+)
 def test_killed_at_every_step(base: Path, scenario: str) -> None:
     stopped, last = trials(base, scenario, "KILL")
     for trial in stopped:
