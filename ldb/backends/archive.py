@@ -9,14 +9,13 @@ from __future__ import annotations
 import builtins
 import os
 import re
-import stat
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ldb.backends.base import Buffer, Entry, Outcome, Range, check_key
 from ldb.backends.files import open_to_read, refuse_special, store_errors
-from ldb.errors import BadInput, BadName, Corrupt, NotFound, StoreFailed
+from ldb.errors import BadName, Corrupt, NotFound, StoreFailed
 
 BLOCK = 512
 INSIDE = "instance/"
@@ -44,10 +43,12 @@ class Archive:
         self.path = path
         with store_errors(path):
             self._file = open(open_to_read(path), "rb")  # noqa: SIM115  (closed by `close`)
+        try:
             found = os.fstat(self._file.fileno())
-        refuse_special(path, found)
-        if not stat.S_ISREG(found.st_mode):
-            raise BadInput(path, "is no plain file")
+            refuse_special(path, found)
+        except BaseException:
+            self._file.close()
+            raise
         self.size = found.st_size
 
     def close(self) -> None:

@@ -269,7 +269,7 @@ def _split_of(version: Version) -> Operation:
 def _source_of(version: Version) -> str:
     """The dataset that a version is part of, as `ds:NAME`; empty where it is part of none."""
     words = _split_of(version).command
-    return words[1].partition(".v")[0] if len(words) > 1 else ""
+    return words[1] if len(words) > 1 else ""
 
 
 def _is_alike(version: Version, spec: SplitSpec, name: str) -> bool:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ldb.backends.local import LocalBackend
+from ldb.history import Operation, SourceUsed, head, publish
+from ldb.instance import open_instance
+from ldb.refs.name import dataset_ref
 from tests.cli.porcelain.conftest import CATS, DOGS, Pets
 
 
@@ -140,6 +147,25 @@ def test_a_part_of_a_split(cats: Pets) -> None:
     cats.ok("split", "ds:cats", "a=.5", "b=.5")
     message = cats.fails(2, "refresh", "ds:cats-a")
     assert "ldb split ds:cats a=1/2 b=1/2 --seed 0" in message
+
+
+@pytest.mark.parametrize("name", ["pipe", "sort", "near"])
+def test_programs_of_a_recipe_are_not_run(cats: Pets, tmp_path: Path, name: str) -> None:
+    """Whoever wrote the dataset does not get this user to run anything."""
+    mark = tmp_path / "ran"
+    instance = open_instance(LocalBackend(tmp_path / "instance"))
+    version = head(instance, dataset_ref("cats"))
+    assert version is not None
+    argv = ["touch", str(mark)]
+    for command in (("add",), ("add", f"--{name}", *argv), ("add", "ds:root")):
+        used = (SourceUsed("ds:root"),)
+        operation = Operation(command, used, ((name, argv),))
+        more = replace(version.commit, operations=(operation,), parents=(version.oid,))
+        version = publish(instance, version.ref, lambda _, more=more: more)  # type: ignore[misc]
+        assert version is not None
+    told = cats.ok("refresh", "ds:cats", "-v").out
+    assert told.count(f"--{name} is not repeated") == 3
+    assert not mark.exists()
 
 
 def test_usage(cats: Pets) -> None:
