@@ -28,9 +28,8 @@ from ldb.query.selection import FilterSpec, Warnings, apply_filters
 from ldb.refs.name import dataset_ref
 
 _RANDOM = ("sample", "sample-rate", "shuffle")
-FILTERS = frozenset(
-    ("query", "jquery", "vquery", "file", "path", "tag", "no-tag", "limit", *_RANDOM)
-)
+_PLAIN = ("query", "jquery", "vquery", "file", "label-version", "path", "tag", "no-tag", "limit")
+FILTERS = frozenset((*_PLAIN, *_RANDOM))
 """Filters that say what they mean by themselves. Others run programs, which nobody's dataset
 may make this user run."""
 _IDLE = (("refresh",), ("ds", "rename"))

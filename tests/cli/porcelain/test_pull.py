@@ -89,6 +89,16 @@ def test_why_knows_of_it(old: Pets) -> None:
     assert operation["filters"] == [["label-version", 2]]
 
 
+def test_refresh_picks_the_same_version(old: Pets) -> None:
+    old.ok("stage", "-f", "ds:first")
+    old.ok("add", "ds:root", "--label-version", "1", "--query", "class == 'cat'")
+    old.ok("commit")
+    old.annotate("rex", {"class": "wolf"})
+    old.new("new", {"class": "cat"})
+    old.ok("refresh", "ds:first")
+    assert versions(old, "ds:first") == {"tom": 1, "kit": 1, "new": 1}
+
+
 def test_vquery_compares_versions(old: Pets) -> None:
     assert old.names("ds:root", "--vquery", "v2") == CATS
     assert old.names("ds:root", "--vquery", "v2 && v1.class != v2.class") == {"kit"}

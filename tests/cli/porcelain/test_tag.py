@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.porcelain.conftest import ALL, CATS, Pets
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -93,7 +95,8 @@ def test_bad_usage(pets: Pets) -> None:
     assert tags(pets) == {}
 
 
-def test_two_processes_at_once(own_pets: Pets) -> None:
+@pytest.mark.slow
+def test_processes_at_once(own_pets: Pets) -> None:
     """Tags and what is indexed at the same time are all there afterwards."""
     (own_pets.data / "new.jpg").write_text("new")
     run = [sys.executable, "-m", "ldb.cli.main", "-C", str(own_pets.folder)]
