@@ -122,3 +122,21 @@ def test_outside_of_storage_it_is_refused(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="in no storage location") as failed:
         scene.index("infer", paths=[tmp_path / "other"])
     assert "ldb add-storage" in failed.value.hint
+
+
+def test_worker_processes_give_the_same_index(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ldb.indexing.scan.BATCH", 3)
+    monkeypatch.setattr("ldb.indexing.run.default_processes", lambda: 2)
+    names = [f"l{at % 4}/{at}.jpg" for at in range(14)]
+    for name in names:
+        scene.write(name)
+    scene.write("metadata.jsonl", "".join(f'{{"file_name": "{name}", "n": 1}}\n' for name in names))
+    assert problems(scene.index("infer", "base-label=x")) == []
+    report = scene.index("hf-imagefolder")
+    assert (problems(report), report.new_annotations, report.updated_objects) == ([], 14, 14)
+    assert [scene.notes()[name] for name in names] == [{"n": 1}] * 14
+    report = scene.index("hf-imagefolder", tags=["t"])
+    assert (report.labels_read, report.updated_objects) == (0, 14)
+    assert scene.index("infer").new_annotations == 0  # known before: none is new
