@@ -11,8 +11,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ldb.backends.base import Backend
-from ldb.errors import BadInput
+from ldb.backends.base import Backend, check_key
+from ldb.errors import BadInput, BadName
 
 FOLDER = "custom_code/"
 FUNCTIONS = "ldb_user_functions/"
@@ -68,9 +68,18 @@ def kind_of(path: str) -> str:
     return "filter" if path.startswith(FILTERS) else "file"
 
 
+def is_key(key: str) -> bool:
+    """Whether a key is one that every store can hold; in a bucket there may be others."""
+    try:
+        check_key(key)
+    except BadName:
+        return False
+    return True
+
+
 def read_code(backend: Backend) -> Code:
     """The code of the instance on `backend`; raises `BadInput` where there is too much."""
-    entries = list(backend.list(FOLDER, limit=MAX_FILES + 1))
+    entries = [each for each in backend.list(FOLDER, limit=MAX_FILES + 1) if is_key(each.key)]
     if len(entries) > MAX_FILES or sum(entry.size for entry in entries) > MAX_BYTES:
         raise BadInput(
             f"{FOLDER} of {backend.url}",

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ldb.backends.cached import CachedBackend
 from ldb.backends.local import LocalBackend
 from ldb.backends.memory import MemoryBackend
+from ldb.backends.objectcache import CacheSettings
 from ldb.errors import BadInput
-from ldb.foreign.files import MAX_FILES, Code, kind_of, read_code
+from ldb.foreign import files
+from ldb.foreign.files import Code, kind_of, read_code
 from ldb.foreign.trust import (
     grant,
     grant_transforms,
@@ -119,6 +122,24 @@ def test_an_instance_in_a_store_is_never_ones_own(config: Path) -> None:
     assert trusted(instance, config)
 
 
+def test_code_in_a_store_is_read_anew_whatever_is_cached(config: Path, tmp_path: Path) -> None:
+    """What lies in an instance never changes, and is cached for ever: but for code."""
+    store = MemoryBackend("team")
+    create(store)
+    key = "custom_code/ldb_user_functions/a.py"
+    store.create(key, b"first")
+    cached = CachedBackend(store, CacheSettings(str(tmp_path / "cache"), 1 << 20))
+    instance = open_instance(cached)
+    found = judge(instance, load(config))
+    grant(config, instance, found.code)
+    assert trusted(instance, config)
+    store.delete([key])
+    store.create(key, b"other")
+    again = judge(open_instance(cached), load(config))
+    assert not again.trusted
+    assert again.code.files == {"ldb_user_functions/a.py": b"other"}
+
+
 def test_trust_holds_for_what_was_seen(instance: Instance, config: Path) -> None:
     put(instance, "ldb_user_functions/a.py")
     put(instance, "ldb_user_filters/f.sh")
@@ -173,10 +194,18 @@ def test_an_id_cannot_reach_other_settings(instance: Instance, config: Path) -> 
     assert not config.exists()
 
 
-def test_too_much_code_is_refused(instance: Instance) -> None:
-    for number in range(MAX_FILES + 1):
+def test_too_much_code_is_refused(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_FILES", 3)
+    monkeypatch.setattr(files, "MAX_BYTES", 5 << 20)
+    for number in range(3):
         put(instance, f"{number}.py", "")
-    with pytest.raises(BadInput, match="more than 1000 files"):
+    assert len(read_code(instance.backend).files) == 3
+    put(instance, "1.py", " " * (5 << 20) + " ")
+    with pytest.raises(BadInput, match="more than 3 files or 5 MiB of code"):
+        read_code(instance.backend)
+    put(instance, "1.py", "")
+    put(instance, "4.py", "")
+    with pytest.raises(BadInput, match="more than 3 files"):
         read_code(instance.backend)
 
 

@@ -54,6 +54,7 @@ def command(
       ldb config set transform.small.run '["convert", "{data}", "-resize", "50%", "{output}/x.png"]'
       ldb transform -a small
       ldb transform -s small --query "class == 'cat'"
+      ldb transform -s self,small id:3f2a91
       ldb transform -r small id:3f2a91
       ldb transform
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,49 @@ def sound_cache(home: Path) -> int:
         assert hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name
         count += 1
     return count
+
+
+def largest_first(s3: Shell, s3_bucket: Bucket) -> None:
+    """An index of two objects in a bucket, and a program that tells what it is given."""
+    s3("init", "instance")
+    s3("add-storage", s3_bucket.url)
+    s3_bucket.fill({"d/tom.jpg": b"tom", "d/tom.json": b'{"class": "cat"}', "d/rex": b"rex!"})
+    s3("index", s3_bucket.url)
+    program = s3.home / "largest.py"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import json, os, sys\n"
+        "rows = sorted(json.load(sys.stdin), key=lambda row: -os.path.getsize(row[1]))\n"
+        "print(*(row[0] for row in rows), sep='\\n')\n"
+        "print(*(open(row[1]).read() for row in rows), file=sys.stderr)\n"
+    )
+    program.chmod(0o755)
+
+
+def test_programs_are_given_what_lies_in_a_bucket(s3: Shell, s3_bucket: Bucket) -> None:
+    largest_first(s3, s3_bucket)
+    out, err = s3("list", "ds:root", "--pipe", "./largest.py")
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["rex", "tom.jpg"]
+    assert "rex! tom" in err
+
+
+@pytest.mark.slow
+def test_programs_and_objects_of_a_bucket_that_are_gone(s3: Shell, s3_bucket: Bucket) -> None:
+    largest_first(s3, s3_bucket)
+    s3("list", "ds:root", "--pipe", "./largest.py")
+    s3_bucket.raw.delete("d/rex")
+    s3("list", "ds:root", "--pipe", "./largest.py")  # it is in the cache by now
+    shutil.rmtree(s3.home / ".cache")
+    out, err = s3("list", "ds:root", "--pipe", "./largest.py")
+    assert out.count("\n") == 1
+    assert f"leaves out id:{hashlib.md5(b'rex!').hexdigest()}: {s3_bucket.url}/d/rex" in err
+    s3("stage", "ds:some", "work")
+    s3("-C", "work", "add", "ds:root")
+    s3("config", "set", "transform.copy.run", '["cp", "{data}", "{output}/copy"]')
+    s3("-C", "work", "transform", "-s", "copy")
+    _, err = s3("-C", "work", "instantiate", "-t", "../out", code=1)
+    assert "was not transformed" in err
+    assert [path.read_bytes() for path in (s3.home / "out").glob("tom-*.copy.copy")] == [b"tom"]
 
 
 @pytest.mark.slow
