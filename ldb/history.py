@@ -18,7 +18,7 @@ from typing import Any, TypedDict
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound
 from ldb.garbage.guard import Needs, advance
 from ldb.ids import Oid
-from ldb.instance import MAX_TRIES, Instance, pause
+from ldb.instance import MAX_TRIES, Backoff, Instance
 from ldb.objects.codec import decode, encode, fitting
 from ldb.objects.model import Blob, BlobType
 from ldb.refs.name import INDEX, RefKind, RefName, VersionSpec
@@ -325,6 +325,7 @@ def publish(
     somebody else was first. It raises `Conflict` to give up. `known` is what the caller has just
     found to be the head: it saves asking again.
     """
+    backoff = Backoff()
     for tries in range(MAX_TRIES):
         newest = _newest(instance, ref, None if tries else known)
         current = None
@@ -348,7 +349,7 @@ def publish(
         )
         if isinstance(outcome, Advanced):
             return Version(ref, outcome.ref.number, oid, made)
-        pause(tries)
+        backoff.pause()
     raise Conflict(str(ref), "to be first", "others, again and again")
 
 

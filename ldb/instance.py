@@ -33,6 +33,9 @@ MAX_FILE = 64 * 1024
 MAX_TRIES = 200
 """Races lost in a row before an update gives up: far beyond what live writers can cause."""
 
+SHORTEST, LONGEST, DOUBLINGS = 0.005, 5.0, 5
+"""A pause after a lost race is at most 2^5 times what the attempt took, and 5 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -115,7 +118,8 @@ class Instance:
 
         `change` runs again on the newer settings when somebody else was first.
         """
-        for tries in range(MAX_TRIES):
+        backoff = Backoff()
+        for _ in range(MAX_TRIES):
             head = self.refs.head(SETTINGS)
             old = self.settings()
             new = change(old)
@@ -123,7 +127,7 @@ class Instance:
                 return old
             if isinstance(self._advance(head, new, author), Advanced):
                 return new
-            pause(tries)
+            backoff.pause()
         raise Conflict("settings", "to be first", "others, again and again")
 
     def _advance(self, head: Ref | None, new: Settings, author: str) -> Advanced | Lost:
@@ -132,9 +136,24 @@ class Instance:
         return advance(self.objects, self.refs, SETTINGS, head, needs, author)
 
 
-def pause(tries: int) -> None:
-    """Sleep a random while that grows with the number of lost races (at most 0.5 s)."""
-    time.sleep(random.uniform(0, min(0.5, 0.005 * 2 ** min(tries, 7))))
+class Backoff:
+    """Pauses between attempts, made right before the first one.
+
+    A random while that grows with the number of lost races and is measured by how long an
+    attempt takes here: those who come too early work in vain, and slow down who would win.
+    """
+
+    def __init__(self) -> None:
+        self._tries = 0
+        self._began = time.monotonic()
+
+    def pause(self) -> None:
+        """After a lost race."""
+        took = time.monotonic() - self._began
+        most = max(took, SHORTEST) * 2 ** min(self._tries, DOUBLINGS)
+        time.sleep(random.uniform(0, min(most, LONGEST)))
+        self._tries += 1
+        self._began = time.monotonic()
 
 
 def create(backend: Backend, object_hash: str = "md5") -> Instance:

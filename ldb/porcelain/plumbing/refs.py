@@ -12,7 +12,7 @@ from ldb.errors import BadInput, Conflict, NotFound
 from ldb.garbage.guard import Needs, advance
 from ldb.history import DATASET_MAP, Commit, load_commit, roots_of
 from ldb.ids import Oid
-from ldb.instance import MAX_TRIES, Instance, pause
+from ldb.instance import MAX_TRIES, Backoff, Instance
 from ldb.refs.name import INDEX, RefKind, RefName
 from ldb.refs.store import Advanced, Lost, Ref
 
@@ -52,7 +52,8 @@ def _advance(
     author: str,
     old: Expected | None,
 ) -> Ref:
-    for tries in range(MAX_TRIES):
+    backoff = Backoff()
+    for _ in range(MAX_TRIES):
         head = instance.refs.head(ref)
         current = head.target if head else None
         if old is not None and current != old.target:
@@ -63,7 +64,7 @@ def _advance(
         outcome = _attempt(instance, ref, head, commit, target, author)
         if isinstance(outcome, Advanced):
             return outcome.ref
-        pause(tries)
+        backoff.pause()
     raise Conflict(str(ref), "to be first", "others, again and again")
 
 
