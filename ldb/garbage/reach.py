@@ -21,7 +21,7 @@ from ldb.objects.indexrows import KIND_ANNOTATION, RecordRow
 from ldb.objects.model import Blob, BlobType
 from ldb.objects.oidtable import Oids, as_oids
 
-NODES = 4096
+NODES = 1024
 """Map nodes whose rows are looked at together."""
 
 _FIELDS = {

@@ -25,6 +25,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ldb.backends.base import Backend
 from ldb.backends.local import LocalBackend
 from ldb.cli.main import main as ldb
 from ldb.cli.table import TABLE
@@ -38,10 +39,10 @@ CALLS = ("mkdir", "write", "chmod", "fsync", "link", "replace", "rename", "unlin
 
 SETUP: dict[str, list[str]] = {
     "init": [],
-    "first index": ["init instance", "add-storage data"],
-    "index again": ["init instance", "add-storage data", "index data/a"],
-    "index in workers": ["init instance", "add-storage data", "index data/a"],
-    "stage": ["init instance", "add-storage data", "index data", "stage ds:cats cats"],
+    "first index": ["init {instance}", "add-storage data"],
+    "index again": ["init {instance}", "add-storage data", "index data/a"],
+    "index in workers": ["init {instance}", "add-storage data", "index data/a"],
+    "stage": ["init {instance}", "add-storage data", "index data", "stage ds:cats cats"],
 }
 SETUP["add"] = SETUP["stage"]
 SETUP["commit"] = [*SETUP["stage"], "-C cats add --limit 6"]
@@ -70,7 +71,7 @@ SETUP["refresh"] = [
 SETUP["import"] = [*SETUP["rename"], "ds export ds:cats cats.tar"]
 
 COMMANDS = {
-    "init": "init instance",
+    "init": "init {instance}",
     "first index": "index data/a",
     "index again": "index --add-tags new data",
     "index in workers": "index --add-tags new data",
@@ -105,6 +106,11 @@ class Stopper:
         if self.passed - 1 == self.at:
             self.tell(self.fired, name.encode())
             os.kill(os.getpid(), self.kind)
+
+    def install(self) -> None:
+        """Count from now on."""
+        for name in CALLS:
+            setattr(os, name, self.wrap(name, getattr(os, name)))
 
     def wrap(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def stopped(*args: Any, **kwargs: Any) -> Any:
@@ -143,15 +149,29 @@ class Trial:
 class Ground:
     """The folder that trials work in: `work`, made anew for each from `ready`."""
 
+    stopper: type[Stopper] = Stopper
+
     def __init__(self, base: Path, scenario: str) -> None:
         self.base = base
         self.work = base / "work"
         self.scenario = scenario
         self._write_data()
         for command in SETUP[scenario]:
-            code, said, _ = self.run(command.split())
+            code, said, _ = self.run(self.args(command))
             assert code == 0, (command, said)
-        shutil.copytree(self.work, base / "ready")
+        self.keep()
+
+    @property
+    def instance(self) -> str:
+        """Where the instance is: a folder here."""
+        return str(self.work / "instance")
+
+    def args(self, command: str) -> list[str]:
+        return command.format(instance=self.instance).split()
+
+    def keep(self) -> None:
+        """All trials start from what is there now."""
+        shutil.copytree(self.work, self.base / "ready")
         self.before = self.files()
         self.versions = self.problems()[2]
 
@@ -169,7 +189,7 @@ class Ground:
         shutil.copytree(self.base / "ready", self.work)
 
     def files(self) -> dict[str, bytes]:
-        instance = self.work / "instance"
+        instance = Path(self.instance)
         found = (path for path in instance.rglob("*") if path.is_file())
         return {str(path.relative_to(instance)): path.read_bytes() for path in found}
 
@@ -182,24 +202,35 @@ class Ground:
         child = os.fork()
         if not child:
             os.close(reader)
-            self._become(args, log, Stopper(at, kind, fired) if at >= 0 else None)
+            self._become(args, log, self.stopper(at, kind, fired) if at >= 0 else None)
         os.close(fired)
+        if kind is signal.SIGSTOP and at >= 0:
+            self._awaken(child)
         with open(reader, "rb") as lines:
             stopped = lines.read().decode()
         _, status = os.waitpid(child, 0)
         return os.waitstatus_to_exitcode(status), log.read_text(), stopped
 
+    def _awaken(self, child: int) -> None:
+        """Once it is held, let others work, and let it go on."""
+        state = os.waitid(os.P_PID, child, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if state is not None and state.si_code == os.CLD_STOPPED:
+            self.meanwhile()
+            os.kill(child, signal.SIGCONT)
+
+    def meanwhile(self) -> None:
+        """What others do while a command is held."""
+
     def _become(self, args: Sequence[str], log: Path, stopper: Stopper | None) -> None:
         os.chdir(self.work)
         os.environ["HOME"] = str(self.work / "home")
-        os.environ["LDB_DIR"] = str(self.work / "instance")
+        os.environ["LDB_DIR"] = self.instance
         sys.stderr = open(log, "w", encoding="utf-8")  # noqa: SIM115
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         code = 70
         try:
             if stopper is not None:
-                for name in CALLS:
-                    setattr(os, name, stopper.wrap(name, getattr(os, name)))
+                stopper.install()
             code = ldb(args)
         except BaseException:  # noqa: BLE001  (what a user would see as a traceback)
             import traceback
@@ -214,9 +245,12 @@ class Ground:
     def workspaces(self) -> list[str]:
         return [folder for path in sorted(self.work.iterdir()) if (folder := find(str(path)))]
 
+    def backend(self) -> Backend:
+        return LocalBackend(self.instance)
+
     def problems(self) -> tuple[list[str], list[str], int]:
         """What fsck says of the instance with each workspace: problems, notes, versions."""
-        backend = LocalBackend(self.work / "instance")
+        backend = self.backend()
         if not exists(backend):
             return [], [], 0
         problems: list[str] = []
@@ -230,7 +264,7 @@ class Ground:
         return problems, notes, versions
 
     def roots(self) -> dict[str, Any]:
-        backend = LocalBackend(self.work / "instance")
+        backend = self.backend()
         found: dict[str, Any] = {}
         if exists(backend):
             instance = open_instance(backend)
@@ -246,7 +280,7 @@ class Ground:
 
 def trial(ground: Ground, at: int, kind: signal.Signals) -> Trial:
     ground.restore()
-    args = COMMANDS[ground.scenario].split()
+    args = ground.args(COMMANDS[ground.scenario])
     code, said, stopped = ground.run(args, at, kind)
     done = Trial(stopped, code, said, versions_before=ground.versions)
     after = ground.files()
@@ -258,9 +292,16 @@ def trial(ground: Ground, at: int, kind: signal.Signals) -> Trial:
     return done
 
 
-def main(base: str, scenario: str, kind: str) -> None:
+def stand_still() -> None:
+    """Stop the clock, and load what commands need once, not in each of hundreds of processes."""
     now = time.time_ns() + 3600 * 10**9
     time.time_ns = lambda: now
+    for row in TABLE:
+        import_module(row.module)
+
+
+def main(base: str, scenario: str, kind: str) -> None:
+    stand_still()
     os.environ["TMPDIR"] = base  # what killed commands leave there goes with the test
     if scenario == "index in workers":
         import ldb.indexing.run
@@ -268,12 +309,14 @@ def main(base: str, scenario: str, kind: str) -> None:
 
         ldb.indexing.scan.BATCH = 4
         vars(ldb.indexing.run)["default_processes"] = lambda: 2
-    for row in TABLE:
-        import_module(row.module)  # once, and not in each of hundreds of processes
-    ground = Ground(Path(base), scenario)
+    run_trials(Ground(Path(base), scenario), signal.Signals[f"SIG{kind}"])
+
+
+def run_trials(ground: Ground, kind: signal.Signals) -> None:
+    """All of them; prints what was found."""
     trials = []
     for at in itertools.count():
-        trials.append(asdict(trial(ground, at, signal.Signals[f"SIG{kind}"])))
+        trials.append(asdict(trial(ground, at, kind)))
         if not trials[-1]["stopped"]:
             break
     json.dump(trials, sys.stdout)

@@ -1,0 +1,99 @@
+"""Commands on an instance in a bucket, killed or held at every call of the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.killed_command import Trial
+from tests.chaos.test_killed_command import PROJECT, base, check
+from tests.clouds.buckets import Bucket
+
+__all__ = ["base"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="kills forked processes"),
+]
+
+KILLED = (
+    "init",
+    "first index",
+    "index again",
+    "commit",
+    "merge",
+    "instantiate",
+    "unindex",
+    "rename",
+    "delete",
+    "repack",
+    "gc",
+)
+ELSEWHERE = ("first index", "commit", "repack", "gc")
+"""On Google Cloud Storage and Azure, where deletes are requests of their own."""
+
+
+def trials(base: Path, scenario: str, kind: str, bucket: Bucket) -> tuple[list[Trial], Trial]:
+    """The stopped ones, and the one that got through."""
+    where = (bucket.scheme, str(bucket.server.port), bucket.name)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos.killed_in_bucket", str(base), scenario, kind, *where],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *stopped, last = [Trial(**one) for one in json.loads(done.stdout)]
+    assert last.code == 0, last.said
+    assert not last.problems
+    return stopped, last
+
+
+def killed(base: Path, scenario: str, bucket: Bucket) -> None:
+    stopped, last = trials(base, scenario, "KILL", bucket)
+    for trial in stopped:
+        assert trial.code == -9, trial
+        check(trial, last, scenario)
+    points = {trial.stopped.split()[0] + " " + trial.stopped.split()[1] for trial in stopped}
+    assert len(stopped) >= 3
+    if scenario != "instantiate":
+        assert {"before create", "after create"} <= points
+    if scenario == "gc":
+        assert {"amid delete", "after delete"} <= points
+
+
+@pytest.mark.parametrize("scenario", KILLED)
+def test_killed_at_every_call(base: Path, s3_bucket: Bucket, scenario: str) -> None:
+    killed(base, scenario, s3_bucket)
+
+
+@pytest.mark.parametrize("scenario", ELSEWHERE)
+@pytest.mark.parametrize("server", ["gs_bucket", "az_bucket"])
+def test_elsewhere(request: pytest.FixtureRequest, base: Path, server: str, scenario: str) -> None:
+    killed(base, scenario, request.getfixturevalue(server))
+
+
+@pytest.mark.parametrize("scenario", ["first index", "commit", "merge"])
+def test_held_for_longer_than_the_grace_period(
+    base: Path, s3_bucket: Bucket, scenario: str
+) -> None:
+    """By SIGSTOP at every call, while gc deletes what the command is about to rely on.
+
+    Either the command makes its version, with all that it needs, or it says what happened and
+    saves nothing; run again it gets through.
+    """
+    stopped, last = trials(base, scenario, "STOP", s3_bucket)
+    for trial in stopped:
+        assert trial.code in (0, 4), trial
+        assert trial.code == 0 or "ldb gc" in trial.said, trial
+        check(trial, last, "gc")  # which may take objects away
+    codes = [trial.code for trial in stopped]
+    assert 0 in codes
+    assert 4 in codes, "or nothing was deleted that it needed"
