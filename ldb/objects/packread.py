@@ -159,10 +159,11 @@ class PackReader:
             raise Corrupt(self.key, "fan-out out of order")
         return bounds
 
-    @cached_property
-    def sums(self) -> tuple[int, ...]:
-        """Checksums of the 256 slices of the oid table."""
-        return FANOUT.unpack_from(self._opened[1], BLOCK.size * self.trailer.blocks + FANOUT.size)
+    def _sum(self, first_byte: int) -> int:
+        """The checksum of a slice of the oid table."""
+        sums = BLOCK.size * self.trailer.blocks + FANOUT.size
+        found: int = unpack_from("<I", self._opened[1], sums + 4 * first_byte)[0]
+        return found
 
     def read(self, start: int, stop: int) -> bytes:
         """Exactly the bytes `[start, stop)` of the file, copied."""
@@ -257,11 +258,22 @@ class PackReader:
         if self._checked[first_byte]:
             return
         start, stop = self._bounds(first_byte)
-        if start == stop and not self.sums[first_byte]:  # as most are in a small pack
+        if start == stop and not self._sum(first_byte):  # as most are in a small pack
             return
         found = self.slice(first_byte)
-        parts = (_bytes(found.keys), found.rests, _bytes(found.ordinals))
-        if slice_sum(parts) != self.sums[first_byte]:
+        self._check(first_byte, (_bytes(found.keys), found.rests, _bytes(found.ordinals)))
+
+    def check_table(self) -> None:
+        """The same for all slices, which are not kept: as objects they take far more memory
+        than the table, where thousands of packs are checked."""
+        table = memoryview(self.table)
+        for first_byte in range(256):
+            if not self._checked[first_byte]:
+                ranges = slice_ranges(len(self), *self._bounds(first_byte))
+                self._check(first_byte, [table[low:high] for low, high in ranges])
+
+    def _check(self, first_byte: int, parts: Sequence[Buffer]) -> None:
+        if slice_sum(parts) != self._sum(first_byte):
             raise Corrupt(self.key, f"oid table, slice {first_byte:02x} (checksum)")
         self._checked[first_byte] = 1
 

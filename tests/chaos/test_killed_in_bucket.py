@@ -93,6 +93,8 @@ def test_held_for_longer_than_the_grace_period(
     for trial in stopped:
         assert trial.code in (0, 4), trial
         assert trial.code == 0 or "ldb gc" in trial.said, trial
+        if "withdrawn" in trial.said:  # its number is not used again, which fsck notes
+            trial.notes = [note for note in trial.notes if " is not there (refs/" not in note]
         check(trial, last, "gc")  # which may take objects away
     codes = [trial.code for trial in stopped]
     assert 0 in codes

@@ -186,8 +186,7 @@ def _readers(instance: Instance, packs: dict[str, Entry]) -> dict[str, PackReade
     for name, entry in packs.items():
         reader = known.get(entry.key) or PackReader(instance.backend, entry.key, entry.size)
         try:
-            for first_byte in range(256):
-                reader.check_slice(first_byte)
+            reader.check_table()
         except NotFound:  # deleted since it was listed: by another gc, as garbage
             continue
         found[name] = reader
