@@ -33,8 +33,8 @@ MAX_FILE = 64 * 1024
 MAX_TRIES = 200
 """Races lost in a row before an update gives up: far beyond what live writers can cause."""
 
-SHORTEST, LONGEST, DOUBLINGS = 0.005, 5.0, 5
-"""A pause after a lost race is at most 2^5 times what the attempt took, and 5 s."""
+SHORTEST, LONGEST, DOUBLINGS = 0.005, 30.0, 5
+"""A pause after a lost race is at most 2^5 times what the attempt took, and 30 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ Bytes of requests pass unchanged (the Host header too), so signatures stay valid
     throttle       passes the answer on at `rate` bytes a second
     hang           takes the request and answers nothing for `seconds`
     twice          passed on twice, as a retry in between would; the second answer comes back
+    late           answered here with what the same request was answered before, where it was
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ PIECE = 1 << 16
 
 @dataclass
 class Rule:
-    """One thing that goes wrong, for requests that match, after `skip` and for `times` of them."""
+    """One thing that goes wrong: for each `every`-th request that matches, after `skip` of them,
+    and for `times` of those."""
 
     action: str
     method: str | None = None
@@ -49,15 +51,20 @@ class Rule:
     after: int = 0
     seconds: float = 3600.0
     rate: float = 1e9
+    every: int = 1
     hits: int = 0
 
-    def matches(self, method: str, path: str) -> bool:
+    def fits(self, method: str, path: str) -> bool:
         if self.method is not None and method != self.method:
             return False
-        if self.path is not None and not re.search(self.path, path):
+        return self.path is None or bool(re.search(self.path, path))
+
+    def matches(self, method: str, path: str) -> bool:
+        if not self.fits(method, path):
             return False
         self.hits += 1
-        return self.hits > self.skip and (self.times is None or self.hits <= self.skip + self.times)
+        number, between = divmod(self.hits - self.skip, self.every)
+        return not between and number > 0 and (self.times is None or number <= self.times)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,8 @@ class FaultProxy:
         self.rules: list[Rule] = []
         self.log: list[Seen] = []
         self.port = 0
+        self._before: dict[str, bytes] = {}
+        """Answers to requests of rules `late`, as they were last passed on."""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -106,10 +115,22 @@ class FaultProxy:
         after: int = 0,
         seconds: float = 3600.0,
         rate: float = 1e9,
+        every: int = 1,
     ) -> Rule:
         """From now on this goes wrong; the first rule that matches counts."""
         rule = Rule(
-            action, method, path, times, skip, code, body, headers or {}, after, seconds, rate
+            action,
+            method,
+            path,
+            times,
+            skip,
+            code,
+            body,
+            headers or {},
+            after,
+            seconds,
+            rate,
+            every,
         )
         self.rules.append(rule)
         return rule
@@ -182,6 +203,11 @@ class FaultProxy:
             self.log.append(Seen(method, path, action, None, agent))
             await self._answer_here(writer, rule, method)
             return True
+        if action == "late" and path in self._before:
+            self.log.append(Seen(method, path, action, None, agent))
+            writer.write(self._before[path])
+            await writer.drain()
+            return True
         answer_head = await server.ask(request)
         if action == "twice":
             await server.drain(answer_head, method)
@@ -192,8 +218,14 @@ class FaultProxy:
             await server.drain(answer_head, method)
             raise _Gone
         writer.write(answer_head)
+        keeps = any(each.action == "late" and each.fits(method, path) for each in self.rules)
+        kept = [answer_head] if keeps else []
         async for piece in server.body(answer_head, method):
             await _pass_on(writer, piece, rule)
+            if keeps:
+                kept.append(piece)
+        if keeps:
+            self._before[path] = b"".join(kept)
         await writer.drain()
         return _headers(answer_head).get(b"connection", b"").lower() != b"close"
 
