@@ -45,7 +45,7 @@ from ldb.history import (
     roots_of,
 )
 from ldb.ids import NO_OID, Oid
-from ldb.instance import MAX_TRIES, Instance, open_instance, pause
+from ldb.instance import MAX_TRIES, Backoff, Instance, open_instance
 from ldb.maps import Changes, Rows, edit, empty, lookup, scan
 from ldb.objects.batch import BatchWriter
 from ldb.objects.model import BlobType
@@ -235,7 +235,8 @@ def _missing(instance: Instance, target: RefName, chain: list[_Link]) -> list[_L
 
 def _into_refs(place: Place, target: RefName, chain: list[_Link]) -> Imported:
     instance, count = place.instance, 0
-    for tries in range(MAX_TRIES):
+    backoff = Backoff()
+    for _ in range(MAX_TRIES):
         left = _missing(instance, target, chain)
         if not left:
             return Imported(target, count, chain[-1].ref)
@@ -252,7 +253,7 @@ def _into_refs(place: Place, target: RefName, chain: list[_Link]) -> Imported:
         if isinstance(outcome, Advanced):
             count += link.commit is not None
         else:
-            pause(tries)
+            backoff.pause()
     raise Conflict(str(target), "to be first", "others, again and again")
 
 
