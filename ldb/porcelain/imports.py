@@ -252,6 +252,7 @@ def _into_refs(place: Place, target: RefName, chain: list[_Link]) -> Imported:
             )
         if isinstance(outcome, Advanced):
             count += link.commit is not None
+            backoff = Backoff()
         else:
             backoff.pause()
     raise Conflict(str(target), "to be first", "others, again and again")

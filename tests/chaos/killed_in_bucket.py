@@ -168,6 +168,7 @@ class SleptGround(BucketGround):
 
 def main(base: str, scenario: str, kind: str, scheme: str, port: str, name: str) -> None:
     stand_still()
+    os.environ["TMPDIR"] = base  # what killed commands leave there goes with the test
     ground = BucketGround if kind == "KILL" else SleptGround
     bucket = Bucket(scheme, Server("", int(port), 0), name)
     run_trials(ground(Path(base), scenario, bucket), signal.Signals[f"SIG{kind}"])
