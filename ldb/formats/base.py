@@ -212,6 +212,10 @@ class Loss:
     """Where it was met first: a data file's path."""
 
 
+MOST_LOSSES = 50
+"""Reasons that are told apart."""
+
+
 @dataclass(slots=True)
 class Losses:
     """What could not be carried over: counted by what it is, so that memory stays bounded."""
@@ -220,6 +224,8 @@ class Losses:
 
     def add(self, why: str, where: str) -> None:
         """One more; `why` says the same of all that is lost for the same reason."""
+        if why not in self._found and len(self._found) >= MOST_LOSSES:
+            why = "the same for other reasons"
         count, first = self._found.get(why, (0, where))
         self._found[why] = (count + 1, first)
 
@@ -313,6 +319,14 @@ def found_in(listing: Listing, path: str, beside: str = "") -> str:
         if name and name in listing:
             return name
     return ""
+
+
+def named_in(listing: Listing, path: str, near: str) -> str:
+    """The same; else what the path says, seen from the label file `near`, for the index to know."""
+    found = found_in(listing, path, near)
+    if found or path.startswith("/") or "://" in path:
+        return found or path
+    return near.rpartition("/")[0] + "/" + path if "/" in near else path
 
 
 def joined(parts: Sequence[str]) -> str:

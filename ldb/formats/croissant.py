@@ -28,6 +28,7 @@ from ldb.formats.base import (
     Trouble,
     Values,
     found_in,
+    named_in,
     why_of,
 )
 from ldb.formats.croissantshape import Set, described, record_sets
@@ -162,10 +163,7 @@ def _labelled(
     path = row.pop(key, None)
     if not isinstance(path, str) or not path:
         return Trouble(name, f"names no file in {key!r}", record)
-    found = found_in(listing, path, name)
-    if not found:
-        return Trouble(name, f"{path} is not there", record)
-    return Labelled(row, name, record, found)
+    return Labelled(row, name, record, named_in(listing, path, name))
 
 
 class CroissantFiles(BaseWriter):

@@ -25,7 +25,7 @@ from ldb.formats.base import (
     Read,
     Trouble,
     Values,
-    found_in,
+    named_in,
     read_each,
 )
 from ldb.formats.jsonfiles import json_lines
@@ -79,10 +79,7 @@ class ImageFolder(BaseReader):
             path = row.pop(FILE_NAME, None)
             if not isinstance(path, str) or not path:
                 return Trouble(name, f"names no file in `{FILE_NAME}`", record)
-            found = found_in(listing, path, name)
-            if not found:
-                return Trouble(name, f"{path} is not there", record)
-            return Labelled(row, name, record, found)
+            return Labelled(row, name, record, named_in(listing, path, name))
 
         yield from read_each(listing, labels, parse)
 

@@ -24,7 +24,7 @@ from ldb.formats.base import (
     Read,
     Trouble,
     Values,
-    found_in,
+    named_in,
     read_each,
 )
 from ldb.formats.imagefolder import row_of
@@ -103,7 +103,7 @@ class Table(BaseReader):
             value = row[self._annotation]
         elif WHOLE in row:
             value = row[WHOLE]
-        return Labelled(value, name, record, found_in(listing, path, name) or path, digits)
+        return Labelled(value, name, record, named_in(listing, path, name) if path else "", digits)
 
     def _taken(self, row: dict[str, Any], asked: str, usual: Sequence[str], fits: Any) -> str:
         """The text in a column, which leaves the row; empty where there is none."""

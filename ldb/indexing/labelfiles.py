@@ -5,6 +5,7 @@ Both kinds list first and open later; a file that is not as it was listed any mo
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -119,7 +120,8 @@ class CloudListing(Listed):
 
         stood = self._listed(name)
         wanted = Pinned(self._uri + name, stood.size, stood.token)
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+        small = stood.size <= IN_MEMORY
+        with io.BytesIO() if small else tempfile.TemporaryFile() as file:
             try:
                 for piece in stream_pinned(self._clients.of(wanted.uri), wanted):
                     file.write(piece)

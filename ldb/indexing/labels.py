@@ -202,5 +202,6 @@ def _with_id(each: Labelled, name: bytes) -> bytes:
 def _why_unknown(each: Labelled) -> str:
     if each.path and each.id:
         return f"neither id:{each.id} nor {each.path} is known; index the data first"
-    what = f"id:{each.id}" if each.id else each.path
-    return f"{what} is not indexed, and not here" if what else "names no data object"
+    if each.path:
+        return f"{each.path} is neither here nor in the index"
+    return f"id:{each.id} is not in the index" if each.id else "names no data object"

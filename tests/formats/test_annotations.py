@@ -82,7 +82,7 @@ def test_what_is_wrong_is_told_by_file_and_record_and_read_again(
         assert found[1].startswith("empty.json: empty, not JSON")
         assert f"list.json: [1]: {why}" in found
         assert "list.json: [2]: has no key `annotation`" in found
-        assert f"list.json: [3]: id:{UNKNOWN} is not indexed, and not here" in found
+        assert f"list.json: [3]: id:{UNKNOWN} is not in the index" in found
         assert "list.json: [4]: has no key `annotation`" in found
         assert f"list.json: [5]: {why}" in found
         [twice] = [each for each in found if "has another annotation already" in each]

@@ -59,8 +59,8 @@ def test_records_in_a_table(images: Scene) -> None:
 def test_records_in_the_metadata(images: Scene) -> None:
     images.write("croissant.json", INLINE)
     assert problems(images.index("croissant")) == [
-        "croissant.json: r[1]: images/zzz.jpg is not there",
         "croissant.json: r[2]: names no file in 'file'",
+        "croissant.json: r[1]: images/zzz.jpg is neither here nor in the index",
     ]
     assert images.notes() == {"images/a.jpg": {"box": [1, 2]}, "images/b.jpg": None}
     assert problems(images.index("croissant", "file-field=zzz")) == [

@@ -78,13 +78,15 @@ BAD = {
         [
             "line 1: bad JSON: expecting ',' delimiter (line 2, column 1)",
             "line 2: is no JSON object", "line 3: names no file in `file_name`",
-            "line 4: names no file in `file_name`", "line 5: ../../etc/passwd is not there",
-            "line 8: b\0 is not there", "line 7: train/a.jpg has another annotation already",
+            "line 4: names no file in `file_name`",
+            "line 5: train/../../etc/passwd is neither here nor in the index",
+            "line 8: train/b\0 is neither here nor in the index",
+            "line 7: train/a.jpg has another annotation already",
         ],
     ),
     "metadata.csv": (
         "file_name,n\na.jpg,1\nb.jpg,1,2\n\nzzz.jpg\n",
-        ["line 3: 3 fields, 2 columns", "line 5: zzz.jpg is not there"],
+        ["line 3: 3 fields, 2 columns", "line 5: train/zzz.jpg is neither here nor in the index"],
     ),
     "sub/metadata.csv": ("a,a\n", ["line 1: has two columns 'a'"]),
     "sub/metadata.jsonl": (b"\xff\xfe{", ["line 1: not UTF-8 (UTF-16 or binary?) (save the"]),
@@ -173,3 +175,21 @@ def test_a_file_of_somebody_else_is_never_replaced(scene: Scene) -> None:
     _, report = scene.instantiate("hf-imagefolder", folder=scene.out, force=True)
     assert problems(report) == ["metadata.jsonl: is there and was not made by LDB; move it away"]
     assert (scene.out / "metadata.jsonl").read_text() == "theirs"
+
+
+def test_a_table_named_alone_speaks_of_what_is_indexed(images: Scene) -> None:
+    table = images.write("train/metadata.jsonl", jsonl(ROWS))
+    images.index("bare", paths=[images.data / "train/sub", images.data / "train/a.jpg"])
+    report = images.index("hf-imagefolder", paths=[table])
+    assert (problems(report), report.gone_paths, report.found_objects) == ([], 0, 0)
+    assert images.notes() == {"train/a.jpg": NOTES["a.jpg"], "train/sub/b.jpg": NOTES["sub/b.jpg"]}
+
+
+def test_reasons_of_loss_are_bounded(scene: Scene) -> None:
+    for at in range(60):
+        scene.write(f"{at}.jpg")
+        scene.write(f"{at}.json", {"label": "x", f"key{at}": 1})
+    scene.index("bare")
+    _, report = scene.instantiate("infer")
+    assert len(report.losses) == 51
+    assert report.losses[-1].count == 10

@@ -52,7 +52,9 @@ def test_a_table_is_read_where_it_lies_and_again_when_it_changes(team: Team) -> 
     team.bucket.fill({"train/metadata.jsonl": lines({**rows[0], "n": 7}, {"file_name": "zzz"})})
     team.bucket.raw.delete("train/c.jpg")
     report = team.index("/train").report
-    assert [each.why for each in report.problems] == ["line 2: zzz is not there"]
+    assert [each.why for each in report.problems] == [
+        "line 2: zzz is neither here nor in the index"
+    ]
     assert (report.labels_read, report.new_annotations, report.gone_paths) == (1, 1, 1)
     assert notes(team)["train/a.jpg"] == {"n": 7}
     assert notes(team)["train/sub/b.jpg"] == {"n": 2}

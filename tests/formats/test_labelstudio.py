@@ -118,8 +118,8 @@ def test_what_is_wrong_is_told_by_task(scene: Scene, labels: Path) -> None:
         "[7]: data.data-object-info.md5: is no text",
         "[9]: path_key: 'data..x' has an empty key; keys look like a or a.b",
         "[10]: s3://***@b: holds a name or a password, which would go into the index",
-        "[2]: /nowhere.jpg is not indexed, and not here",
-        "[6]: ../../etc/passwd is not indexed, and not here",
+        "[2]: /nowhere.jpg is neither here nor in the index",
+        "[6]: ../../etc/passwd is neither here nor in the index",
     ]
     assert scene.notes()["a.jpg"] is not None
 

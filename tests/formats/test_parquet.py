@@ -77,7 +77,7 @@ def test_a_table_outside_of_storage_by_id_or_path(scene: Scene, tmp_path: Path) 
     }  # fmt: skip
     [one, other] = problems(report)
     assert one.startswith("t.parquet: row 4: no id and no path among its columns: id, label, n;")
-    assert other == "t.parquet: row 3: /nowhere is not indexed, and not here"
+    assert other == "t.parquet: row 3: /nowhere is neither here nor in the index"
     report = scene.index("parquet", "path-column=file", "annotation-column=label", paths=[path])
     assert scene.notes() == {"a.jpg": "x", "b.jpg": "y", "c.jpg": "z"}
 
