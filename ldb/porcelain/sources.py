@@ -52,6 +52,9 @@ class Known:
     """Rows of those sources that were brought over from another instance."""
 
 
+_OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">=", "&&", "||", "and", "or"))
+_QUOTES = "is it part of a query? put quotes around all of it: --query \"class == 'cat'\""
+
 NOTHING_KNOWN = Known(MappingProxyType({}), MappingProxyType({}), MappingProxyType({}))
 
 
@@ -142,7 +145,7 @@ def read_sources(
         elif text.startswith("ws:"):
             parts.append(_workspace_rows(place, text))
         elif not text.startswith("id:"):
-            parts.append(path_rows(place, text, known.edited))
+            parts.append(_path_rows(place, text, texts, known.edited))
     return united(catalog, parts), tuple(used), catalog
 
 
@@ -231,6 +234,17 @@ def _by_ids(place: Place, catalog: Catalog, texts: Sequence[str]) -> Selected:
     return Selected(ids, annotations, np.zeros_like(annotations))
 
 
+def _path_rows(
+    place: Place, text: str, texts: Sequence[str], edited: Mapping[bytes, bytes]
+) -> Selected:
+    try:
+        return path_rows(place, text, edited)
+    except NotFound as error:
+        if not error.hint and not _OPERATORS.isdisjoint(texts):
+            error.hint = _QUOTES  # the shell took a query apart
+        raise
+
+
 def path_rows(place: Place, text: str, edited: Mapping[bytes, bytes]) -> Selected:
     """The data objects that a path names: by where they were last seen or, in the workspace,
     by files that were instantiated there, which stand for the objects of the draft."""
@@ -250,8 +264,8 @@ def _nothing_at(place: Place, text: str, uri: str) -> NotFound:
 
 def _meant(place: Place, text: str) -> str:
     """What else a word that is no path can be: part of a query, or a dataset's name."""
-    if any(mark in text for mark in "=<>!&|`'\"") or text in ("==", "and", "or"):
-        return "is it part of a query? put quotes around all of it: --query \"class == 'cat'\""
+    if any(mark in text for mark in "=<>!&|`'\"") or text in ("and", "or"):
+        return _QUOTES
     bare = text[3:] if text[:3].lower() == "ds:" else text
     try:
         spec = parse_version(bare)

@@ -20,6 +20,7 @@ from tests.cli.porcelain.conftest import Pets
         (["ds:cats.v7"], "the newest version is ds:cats.v1"),
         (["ds:root", "--query", "class", "==", "cat"], "put quotes around all of it"),
         (["class == 'cat'"], "put quotes around all of it"),
+        (["score", "==", "1"], "put quotes around all of it"),
         (["nowhere"], "path not found: nowhere"),
     ],
 )
