@@ -74,7 +74,8 @@ def replay(
 
 def _versions(place: Place, newest: Version) -> list[Version]:
     """The versions whose operations led here, oldest first: first parents, and at a version
-    that was restored, what led to that one."""
+    that was restored, what led to that one. A part of a split is a beginning: what its dataset
+    got since then may belong to other parts."""
     found = []
     version: Version | None = newest
     while version is not None:
@@ -83,8 +84,18 @@ def _versions(place: Place, newest: Version) -> list[Version]:
             version = restored
             continue
         found.append(version)
-        version = next(parents(place.instance, version), None)
+        version = _parent(place, version)
     return found[::-1]
+
+
+def _parent(place: Place, version: Version) -> Version | None:
+    """The version that a version's operations began with."""
+    return None if _is_part(version) else next(parents(place.instance, version), None)
+
+
+def _is_part(version: Version) -> bool:
+    operations = version.commit.operations
+    return bool(operations) and operations[0].command[:1] == ("split",)
 
 
 def _restored(place: Place, version: Version) -> Version | None:
@@ -133,7 +144,7 @@ class _Replay:
     def _kept(self, version: Version, cause: Operation, why: str) -> list[Step]:
         """Do to the result what this version did to its parent; where both say something of
         an object, the version does."""
-        parent = next(parents(self._place.instance, version), None)
+        parent = _parent(self._place, version)
         before = self._root.count
         base = dataset_root(parent) if parent else empty_root(self._place.instance, self._store)
         with self._store.writer() as writer:
@@ -244,7 +255,6 @@ def _filters(
 
 def refuse_part(version: Version) -> None:
     """Raise `BadInput` for a part of a split, which must be made anew with the others."""
-    operations = version.commit.operations
-    if operations and operations[0].command[:1] == ("split",):
-        words = " ".join(map(shlex.quote, operations[0].command))
+    if _is_part(version):
+        words = " ".join(map(shlex.quote, version.commit.operations[0].command))
         raise BadInput(version, "is a part of a split", f"all parts are made anew by: ldb {words}")

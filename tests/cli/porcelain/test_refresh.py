@@ -149,6 +149,21 @@ def test_a_part_of_a_split(cats: Pets) -> None:
     assert "ldb split ds:cats a=1/2 b=1/2 --seed 0" in message
 
 
+def test_what_was_made_of_a_part_gets_nothing_of_other_parts(cats: Pets) -> None:
+    """New objects of the dataset may belong to the test set."""
+    cats.ok("split", "ds:cats", "a=.5", "b=.5", "--stratify", "`1`")
+    part = cats.names("ds:cats-a")
+    cats.ok("stage", "ds:cats-a")
+    cats.ok("add", "--query", "class == 'bird'")
+    cats.ok("commit", "ds:tuned")
+    for number in range(4):
+        cats.new(f"more{number}", {"class": "cat"})
+    cats.new("emu", {"class": "bird"})
+    said = cats.ok("refresh", "ds:tuned").err
+    assert "ds:cats-a.v1 is kept as it was: `split` cannot be repeated" in said
+    assert cats.names("ds:tuned") == part | {"ara", "emu"}
+
+
 @pytest.mark.parametrize("name", ["pipe", "sort", "near"])
 def test_programs_of_a_recipe_are_not_run(cats: Pets, tmp_path: Path, name: str) -> None:
     """Whoever wrote the dataset does not get this user to run anything."""
