@@ -17,6 +17,7 @@ from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = {"commit": 8, "record": 8, "state": 8, "settings": 10, "ref": 15, "places": 20, "pack": 30}
+SLOW |= dict.fromkeys(("coco", "cvat", "voc", "yolo", "openimages", "boxes-written"), 15)
 """Examples of targets that run commands or read a whole store for each."""
 
 

@@ -71,19 +71,12 @@ def _is_data(name: str) -> bool:
 def _add_names(listing: Listing, name: str, names: dict[str, str]) -> Iterator[Trouble]:
     """Names of classes: with a header from version 6 on, before that without one."""
     troubles = Troubles(name)
+    columns = ("LabelName", "DisplayName")
     try:
         with listing.open(name) as file:
-            headless = not file.readline(1 << 16).startswith(
-                (b"LabelName", b"\xef\xbb\xbfLabelName")
-            )
-        with listing.open(name) as file:
-            rows = (row for _, _, row in rows_in(file, name, troubles))
-            for row in rows:
-                first, second = [*row.values()][:2] if len(row) > 1 else ("", "")
-                names[first] = second
-                if headless:  # then the first row was taken for the header
-                    headless = False
-                    names.update([tuple([*row][:2])])  # type: ignore[list-item]
+            for _, _, row in rows_in(file, name, troubles, columns):
+                if row["LabelName"] != "LabelName":
+                    names[row["LabelName"]] = row["DisplayName"]
     except BadInput as error:
         troubles.add("", error.why)
     yield from troubles.found()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -20,9 +20,13 @@ MOST_ROW = 1 << 20
 Row = dict[str, str]
 
 
-def rows_in(file: BinaryIO, where: str, troubles: Troubles) -> Iterator[tuple[int, int, Row]]:
-    """Number (the first after the header is 2), place and content of each row that is whole."""
-    header: list[str] = []
+def rows_in(
+    file: BinaryIO, where: str, troubles: Troubles, header: Sequence[str] = ()
+) -> Iterator[tuple[int, int, Row]]:
+    """Number (the first line is 1), place and content of each row that is whole.
+
+    The first line is the `header` where none is given.
+    """
     lines = _Lines(file, where)
     reader = csv.reader(lines, strict=True)
     while True:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from ldb.porcelain.index import index
+from ldb.query.parse import parse
+from ldb.query.rowwise import compile_query
 from tests.formats.boxes.labels import box, image, png
 from tests.formats.conftest import Scene, again, files_below, problems
 
@@ -47,6 +50,34 @@ def test_round_trip(name: str, scene: Scene, tmp_path: Path) -> None:
     assert {each: (second / each).read_bytes() for each in files_below(second)} == {
         each: (folder / each).read_bytes() for each in files_below(folder)
     }
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_auto_knows_what_was_written(name: str, scene: Scene, tmp_path: Path) -> None:
+    filled(scene)
+    folder, _ = scene.instantiate(name)
+    other = again(scene, folder, tmp_path)
+    [layout] = index(other.place, [str(folder)]).layouts
+    assert layout.chosen.name == name
+    assert layout.chosen.why
+
+
+def test_auto_takes_nothing_else_for_boxes(scene: Scene) -> None:
+    scene.write("a.txt", "a text about 5 cats")
+    scene.write("a.png")
+    scene.write("settings.yaml", "names: [x]\n")
+    scene.write("b.xml", "<note/>")
+    scene.write("train.json", '{"images": 5}')
+    scene.write("n0/a.csv", "ImageID\n")
+    [layout] = index(scene.place, [str(scene.data)]).layouts
+    assert layout.chosen.name == "bare-pairs"
+
+
+def test_queries_read_as_one_would_say_it(scene: Scene) -> None:
+    filled(scene)
+    asked = compile_query(parse("objects[?label=='cat'].bbox"))
+    found = [asked(value) for value in scene.notes().values()]
+    assert sorted(map(str, found)) == ["[[10, 20, 30, 40]]", "[[5, 6, 7, 8]]", "[]"]
 
 
 def test_imagenet_round_trip(scene: Scene, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_boxes_stay_where_they_are(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=8, suppress_health_check=list(HealthCheck), deadline=None, database=None)
+@settings(max_examples=5, suppress_health_check=list(HealthCheck), deadline=None, database=None)
 @given(found=st.lists(images, min_size=1, max_size=3))
 def test_any_boxes(name: str, found: list[dict[str, Any]]) -> None:
     given = {f"{at}.png": each for at, each in enumerate(found)}

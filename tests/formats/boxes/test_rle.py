@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ldb.errors import BadInput
@@ -30,6 +30,7 @@ def bitmaps(draw: st.DrawFn) -> Any:
     return noise < draw(st.sampled_from([0, 0.02, 0.5, 0.98, 1]))
 
 
+@settings(max_examples=25)
 @given(bitmaps())
 def test_there_and_back(bitmap: Any) -> None:
     assert np.array_equal(bitmap_of(mask_of(bitmap)), bitmap)
@@ -39,12 +40,14 @@ def test_there_and_back(bitmap: Any) -> None:
         assert np.array_equal(bitmap_of_rows(counts, cut, size), bitmap)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 1 << 28), max_size=20))
 def test_texts_of_counts(counts: list[int]) -> None:
     assert counts_of(text_of_counts(counts)) == counts
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@settings(max_examples=25)
 @given(bitmaps())
 def test_pycocotools_says_the_same(bitmap: Any) -> None:
     masks = pytest.importorskip("pycocotools.mask")

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ldb.errors import BadInput
@@ -61,6 +61,7 @@ _KEYS = st.sampled_from(["a", "b", "@c"])
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=5)
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(_KEYS, _TEXTS | st.dictionaries(_KEYS, _TEXTS, min_size=1), min_size=1))
 def test_there_and_back(value: dict[str, Any]) -> None:
     value = {k: v for k, v in value.items() if isinstance(v, str) or not k.startswith("@")}
