@@ -116,11 +116,18 @@ def _add_segmentation(thing: Json, value: Any) -> None:
     if isinstance(value, dict) and {*value} >= {"size", "counts"}:
         thing["mask"] = value
     elif isinstance(value, list):
-        if not all(isinstance(each, list) and are_numbers(each) for each in value):
+        if not are_lists(value):
             raise BadInput("annotation", "its segmentation is not lists of numbers")
         thing["polygons"] = value
     elif value is not None:
         raise BadInput("annotation", "its segmentation is neither outlines nor run lengths")
+
+
+def are_lists(value: Any) -> bool:
+    """Whether these are lists of numbers: COCO has outlines of two points, which are kept."""
+    return isinstance(value, list) and all(
+        isinstance(each, list) and are_numbers(each) for each in value
+    )
 
 
 def _keypoints(flat: Any, category: Category | None) -> list[Json]:
@@ -169,8 +176,8 @@ def note_of(thing: Json) -> Json:
     box, outlines, mask = box_of(thing), polygons_of(thing), part(thing, "mask")
     if mask and not outlines:
         note["segmentation"] = mask
-    elif isinstance(thing.get("polygons"), list):
-        note["segmentation"] = outlines
+    elif are_lists(thing.get("polygons")):
+        note["segmentation"] = thing["polygons"]
     if box:
         note["bbox"] = list(box)
     if box or "segmentation" in note:

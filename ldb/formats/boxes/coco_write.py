@@ -6,18 +6,19 @@ are kept where they are unique; where not, all of that kind are numbered anew, a
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
 
 import numpy as np
-import orjson
 
+from ldb.errors import BadInput
 from ldb.formats.base import Folder, Item, Losses, Placing, Values
-from ldb.formats.boxes.coco_shape import flat_keypoints, note_of
+from ldb.formats.boxes.coco_shape import are_lists, flat_keypoints, note_of
 from ldb.formats.boxes.losses import Told, others
 from ldb.formats.boxes.masks import with_box
 from ldb.formats.boxes.shape import (
@@ -38,12 +39,18 @@ from ldb.formats.boxes.shape import (
 )
 from ldb.formats.boxes.sizes import Sizes
 from ldb.formats.boxes.subsets import Subsets, subset_name
+from ldb.formats.jsontext import json_text
 
 KINDS = {"objects": "instances", "captions": "captions", "labels": "labels"}
 """Lists of ours, and the files that they go into."""
 
 _OBJECT = frozenset((*PLACES, *PLAIN, "attributes", *FORMATS))
 _TOP = frozenset((*LISTS, "label", *FORMATS))
+
+
+_LEAST = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints",
+          "caption", "file_name", "width", "height")  # fmt: skip
+"""Keys whose values are numbers and texts whatever an annotation holds."""
 
 
 class CocoWriter:
@@ -138,7 +145,10 @@ class _Plan:
         if type(source.get("id")) is int and len(category.ids) < 2:
             category.ids.add(source["id"])
         if not category.rest:
-            category.rest = {key: each for key, each in source.items() if key != "id"}
+            rest = {key: each for key, each in source.items() if key not in ("id", "name")}
+            with suppress(BadInput):
+                json_text(rest)
+                category.rest = rest
         for point in keypoints_of(thing):
             if text_of(point, "name") and len(category.keypoints) < 1000:
                 category.keypoints[point["name"]] = None
@@ -146,15 +156,14 @@ class _Plan:
     def settle(self, told: Told) -> None:
         for (subset, kind), ids in sorted(self.ids.items()):
             self.kept[subset, kind] = ids.settle()
-        used = [next(iter(each.ids)) for each in self.categories.values() if len(each.ids) == 1]
-        if len(used) != sum(1 for each in self.categories.values() if each.ids) or len(
-            {*used}
-        ) != len(used):
+        known = [each.ids for each in self.categories.values() if each.ids]
+        taken = set[int]().union(*known)
+        if len(taken) != len(known) or any(len(ids) > 1 for ids in known):
             told.add("category ids of the source, which are not one for each label", "")
-            used = []
-        free = (at for at in range(1, len(self.categories) + len(used) + 1) if at not in {*used})
+            taken = set()
+        free = (at for at in itertools.count(1) if at not in taken)
         for _, category in sorted(self.categories.items()):
-            category.id = next(iter(category.ids)) if used and category.ids else next(free)
+            category.id = next(iter(category.ids)) if taken and category.ids else next(free)
 
     def written_categories(self) -> list[Json]:
         found = sorted(self.categories.items(), key=lambda pair: pair[1].id)
@@ -206,7 +215,7 @@ class _Parts:
                 note = self._note(kind, thing, item.path)
                 own = part(thing, "coco").get("id")
                 ids = {"id": self._plan.ids[subset, kind].of(own), "image_id": number}
-                spool.add({**ids, **note})
+                spool.add({**note, **ids}, self._told, item.path)
 
     def _add_image(self, item: Item, annotation: Json, subset: str) -> int:
         own = part(part(annotation, "coco"), "image")
@@ -222,7 +231,7 @@ class _Parts:
         if rest:
             image["coco"] = rest
         image.update({key: annotation[key] for key in others("coco") if key in annotation})
-        self._spool(subset, "").add(image)
+        self._spool(subset, "").add(image, self._told, item.path)
         return number
 
     def _note(self, kind: str, thing: Json, where: str) -> Json:
@@ -230,7 +239,10 @@ class _Parts:
             self._told.keys(thing, ("text", "coco"), "captions[].", where)
             own = {k: each for k, each in part(thing, "coco").items() if k != "id"}
             return {**own, "caption": thing["text"]}
-        self._told.thing(thing, _OBJECT, f"{kind}[].", where)
+        judged = thing
+        if are_lists(thing.get("polygons")):
+            judged = {key: each for key, each in thing.items() if key != "polygons"}
+        self._told.thing(judged, _OBJECT, f"{kind}[].", where)
         if polygons_of(thing) and part(thing, "mask"):
             self._told.add("masks of objects that have outlines too", where)
         note = note_of(with_box(thing))
@@ -261,7 +273,7 @@ class _Parts:
     def _write_file(self, file: BinaryIO, subset: str, kind: str) -> None:
         categories = [] if kind == "captions" else self._plan.written_categories()
         file.write(b'{"info":{},"licenses":[],"categories":')
-        file.write(orjson.dumps(categories, option=orjson.OPT_SORT_KEYS))
+        file.write(json_text(categories))
         file.write(b',\n"images":[')
         self._spools[subset, ""].copy(file.write)
         file.write(b'],\n"annotations":[')
@@ -277,10 +289,14 @@ class _Spool:
         self._file = file
         self._first = True
 
-    def add(self, record: Json) -> None:
-        self._file.write(
-            (b"\n" if self._first else b",\n") + orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
-        )
+    def add(self, record: Json, told: Told, where: str) -> None:
+        try:
+            text = json_text(dict(sorted(record.items())))
+        except BadInput:
+            told.add("byte strings, which JSON has no place for", where)
+            text = json_text({key: record[key] for key in _LEAST if key in record})
+        self._file.write(b"\n" if self._first else b",\n")
+        self._file.write(text.rstrip(b"\n"))
         self._first = False
 
     def copy(self, write: Callable[[bytes], object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import Any
@@ -142,10 +143,10 @@ class _Plan:
 
     def settle(self) -> None:
         """Each label's id: that of the source where it has one and no other label has it too."""
-        known = [next(iter(each)) for each in self._seen.values() if len(each) == 1]
+        known = Counter(next(iter(each)) for each in self._seen.values() if len(each) == 1)
         for label, seen in self._seen.items():
             source = next(iter(seen)) if len(seen) == 1 else ""
-            self.ids[label] = source if source and known.count(source) == 1 else label
+            self.ids[label] = source if source and known[source] == 1 else label
 
 
 def _write(

@@ -40,6 +40,8 @@ def rows_in(
             return
         if not header:
             header = [name.strip() for name in fields]
+            if len({*header}) != len(header):
+                raise BadInput(where, "two columns have one name")
         elif len(fields) == len(header):
             yield number, start, dict(zip(header, fields, strict=True))
         elif fields:
@@ -80,30 +82,26 @@ class Table:
         self.troubles = Troubles(name)
         self._file = stack.enter_context(listing.open(name))
         places, lines, of = array("q"), array("q"), array("q")
+        self._header: list[str] = []
         for number, place, row in rows_in(self._file, name, self.troubles):
+            self._header = self._header or [*row]
             if key not in row:
                 raise BadInput(name, f"has no column {key}")
             places.append(place)
             lines.append(number)
             of.append(numbers.setdefault(row[key], len(numbers)))
-        self._header = self._read_header()
         column = _column(of)
         order = np.argsort(column, kind="stable")
         self._of, self._places = column[order], _column(places)[order]
         self._lines = _column(lines)[order]
-
-    def _read_header(self) -> list[str]:
-        self._file.seek(0)
-        fields = next(csv.reader(_Lines(self._file, self.name)), [])
-        return [name.strip() for name in fields]
 
     def rows(self, number: int) -> Iterator[tuple[int, Row]]:
         """The rows with a key, with their lines, in the order of the file."""
         start, stop = np.searchsorted(self._of, [number, number + 1]).tolist()
         for at in range(start, stop):
             self._file.seek(int(self._places[at]))
-            fields = next(csv.reader(_Lines(self._file, self.name)), [])
-            yield int(self._lines[at]), dict(zip(self._header, fields, strict=False))
+            fields = next(csv.reader(_Lines(self._file, self.name), strict=True))
+            yield int(self._lines[at]), dict(zip(self._header, fields, strict=True))
 
 
 def _column(values: array[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -29,6 +29,8 @@ class Xml:
             return spelt(value)
         if value is None:
             return ""
+        if isinstance(value, bytes):
+            value = value.hex()
         clean = _NOT_XML.sub("\ufffd", str(value))
         if clean != value:
             self._told.add("characters that XML has no place for", self._where)

@@ -29,6 +29,8 @@ class Plan:
         self.keypoint_names: dict[int, list[str]] = {}
         self._given = list(names)
         self._numbers: dict[str, set[int]] = {}
+        self._categories: dict[str, set[int]] = {}
+        """Numbers of COCO's categories, whose order is the one in use for YOLO too."""
         self._names: dict[str, dict[str, None]] = {}
         self._objects = self._outlined = self._posed = 0
 
@@ -44,6 +46,10 @@ class Plan:
         number = part(thing, "yolo").get("class")
         if len(numbers) < 2:
             numbers.add(number if type(number) is int and number >= 0 else -1)
+        category = part(part(thing, "coco"), "category").get("id")
+        categories = self._categories.setdefault(label, set())
+        if len(categories) < 2:
+            categories.add(category if type(category) is int else -1)
         points = keypoints_of(thing)
         self._objects += 1
         self._outlined += bool(polygons_of(thing))
@@ -86,10 +92,17 @@ class Plan:
             by_number = {number: label for label, number in known.items()}
             self.classes = [by_number.get(at, f"class {at}") for at in range(source[-1] + 1)]
         else:
-            self.classes = sorted(self._numbers)
+            self.classes = self._in_order()
             if any(found != {-1} for found in self._numbers.values()):
                 told.add("class numbers of the source, which are not one for each label", "")
         self.number_of = {label: at for at, label in reversed([*enumerate(self.classes)])}
+
+    def _in_order(self) -> list[str]:
+        """By category where each label has one of its own, else by name."""
+        known = [next(iter(each)) for each in self._categories.values() if len(each) == 1]
+        if len({*known} - {-1}) == len(self._categories):
+            return sorted(self._categories, key=lambda label: min(self._categories[label]))
+        return sorted(self._numbers)
 
     def ordered(self, thing: Json) -> list[Json]:
         """An object's keypoints in the order of its class, filled up to the number of all."""

@@ -277,3 +277,51 @@ def test_any_value_can_be_written(name: str, value: Any, tmp_path: Path) -> None
     assert [each.name for each in tmp_path.iterdir()] == ["in"]
     _, troubles = read(module(name).reader({}), folder)
     assert troubles == []
+
+
+def test_classes_of_coco_keep_their_order_in_yolo(tmp_path: Path) -> None:
+    """And numbers that YOLO's files have are kept, with names for those in between."""
+    ids = {"person": 1, "bicycle": 2, "car": 4}
+    things = [box(name, 1, 2, 3, 4, coco={"category": {"id": at}}) for name, at in ids.items()]
+    write(module("yolo").writer({}), tmp_path / "a", {"a.png": image(*things)})
+    assert names_in(tmp_path / "a") == ["person", "bicycle", "car"]
+    things = [
+        box("person", 1, 2, 3, 4, yolo={"class": 2}),
+        box("car", 1, 2, 3, 4, yolo={"class": 0}),
+    ]
+    write(module("yolo").writer({}), tmp_path / "b", {"a.png": image(*things)})
+    assert names_in(tmp_path / "b") == ["car", "class 1", "person"]
+    write(module("yolo").writer({"names": "bus, car"}), tmp_path / "c", {"a.png": image(*things)})
+    assert names_in(tmp_path / "c") == ["bus", "car", "person"]
+    assert (tmp_path / "c/labels/train/a.txt").read_text().startswith("2 ")
+
+
+def names_in(folder: Path) -> list[str]:
+    import yaml
+
+    return [*yaml.safe_load((folder / "data.yaml").read_text())["names"].values()]
+
+
+def test_coco_keeps_what_is_no_outline() -> None:
+    """Real files have outlines of two points, images and objects without ids, ids twice."""
+    thing = box("cat", 1, 2, 3, 4, polygons=[[1, 2, 3, 4]], coco={"id": 7})
+    [found] = through("coco", {"a.png": image(thing, {**thing, "label": "dog"})}).values()
+    assert [each["polygons"] for each in found["objects"]] == [[[1, 2, 3, 4]]] * 2
+    assert [each["coco"]["id"] for each in found["objects"]] == [1, 2]
+
+
+def test_keypoints_of_two_files_are_one_object(tmp_path: Path) -> None:
+    """person_keypoints repeats the objects of instances."""
+    category = {"id": 1, "name": "person", "keypoints": ["nose"], "skeleton": []}
+    note = {"id": 5, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    for name, more in {"instances": {}, "person_keypoints": {"keypoints": [1, 2, 2]}}.items():
+        value = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [category]}
+        (tmp_path / f"{name}_val.json").write_text(
+            json.dumps({**value, "annotations": [{**note, **more}]})
+        )
+    (tmp_path / "a.png").write_bytes(PNG)
+    found, troubles = read(module("coco").reader({}), tmp_path)
+    assert troubles == []
+    [thing] = found["a.png"]["objects"]
+    assert thing["keypoints"] == [{"name": "nose", "x": 1, "y": 2, "v": 2}]
+    assert found["a.png"]["subset"] == "val"
