@@ -12,10 +12,12 @@ from ldb.backends.local import LocalBackend
 from ldb.cli.app import App
 from ldb.cli.opening import choice_of
 from ldb.errors import Corrupt, LdbError, StoreFailed, Untrusted
-from ldb.instance import Instance
+from ldb.history import head
+from ldb.instance import Instance, create
+from ldb.porcelain.draft import add
 from ldb.porcelain.place import Place
 from ldb.porcelain.stage import stage
-from ldb.refs.name import parse_version
+from ldb.refs.name import INDEX, parse_version
 from ldb.workspace import FOLDER, LOCK, MAX_STATE, STATE, load_state, locked, stranger
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links and owners are POSIX's")
@@ -118,3 +120,16 @@ def test_a_stranger_s_workspace_chooses_no_instance(
     assert named.where == place.instance.url
     os.chown(inside, 1234, 4242)
     assert choice_of(App(below, home, {}, None)) is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can give away")
+def test_a_stranger_s_workspace_as_a_source_opens_no_instance(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = create(LocalBackend(tmp_path / "mine"))
+    stage(Place(mine, str(tmp_path)), parse_version("ds:mine"), str(tmp_path / "draft"))
+    os.chown(Path(place.cwd, FOLDER), 4242, 4242)
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    with pytest.raises(Untrusted, match="belongs to another user"):
+        add(Place(mine, str(tmp_path / "draft")), [f"ws:{place.cwd}"])
+    assert head(mine, INDEX) is None
