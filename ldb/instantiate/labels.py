@@ -24,6 +24,7 @@ from ldb.instantiate.source import Elsewhere
 from ldb.instantiate.target import Refused, Target, open_regular, split, target_errors
 from ldb.instantiate.write import BatchResult, DataFile, Failed, WriteOptions, Writer
 from ldb.objects.codec import decode
+from ldb.storage.folders import CLOEXEC, NOFOLLOW
 from ldb.storage.remote import Clients
 
 PIECE = 1 << 20
@@ -94,7 +95,7 @@ class LabelWriter(Writer):
             raise BadInput(path, error.why) from None
         temporary = f"label-{self._made}"
         self._made += 1
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | NOFOLLOW | CLOEXEC
         with target_errors(os.path.join(self._options.folder, path)):
             fd = os.open(temporary, flags, 0o666, dir_fd=self._target.partial)
             try:

@@ -14,9 +14,8 @@ from contextlib import suppress
 from ldb.instantiate.model import Item
 from ldb.instantiate.source import Stale, source_path
 from ldb.instantiate.target import Refused, Target
+from ldb.storage.folders import FOLLOWED
 from ldb.storage.reading import settled_mtime
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Linker:
@@ -55,7 +54,7 @@ class Linker:
         """Open the folder that the next files lie in: a short path is a quick one."""
         self.close()
         self._above = ""
-        self._folder = os.open(source_path(above + "/"), _FOLDER)
+        self._folder = os.open(source_path(above + "/"), FOLLOWED)
         self._above = above
 
 

@@ -29,10 +29,11 @@ from ldb.instantiate.target import (
     write_all,
 )
 from ldb.objects.model import BlobType, oid_of
+from ldb.storage.folders import CLOEXEC, FOLLOWED, NOFOLLOW, NONBLOCK
 
 HEADER = "ldb-instantiated 1"
 
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | NOFOLLOW | NONBLOCK | CLOEXEC
 
 
 @dataclass(slots=True)
@@ -192,7 +193,7 @@ def _all_lines(listed: Listed) -> Iterator[str]:
 def listed_files(folder: str) -> Listed:
     """What runs listed in a folder; nothing where there were none."""
     try:
-        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        root = os.open(folder, FOLLOWED)
     except (FileNotFoundError, NotADirectoryError):
         return Listed()
     try:

@@ -9,7 +9,6 @@ hard links that need no hash.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import sys
@@ -19,6 +18,7 @@ from contextlib import suppress
 from ldb.errors import LdbError, Unsupported
 from ldb.instantiate.options import Link
 from ldb.instantiate.target import Target, write_all
+from ldb.storage.folders import CLOEXEC, NONBLOCK
 from ldb.storage.location import local_path
 from ldb.storage.reading import HASHES
 
@@ -30,7 +30,7 @@ PIECE = 1024 * 1024
 REFLINK_FROM = 64 * 1024
 """Bytes from which `auto` tries to clone; below, copying costs less than the attempt."""
 
-_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_OPEN = os.O_RDONLY | NONBLOCK | CLOEXEC
 _FICLONE = 0x40049409
 
 _CANNOT_SHARE = frozenset(
@@ -204,6 +204,8 @@ def _clone(source: int, fd: int) -> int:
     """FICLONE; gives the errno, 0 when done."""
     if sys.platform != "linux":
         return errno.EOPNOTSUPP
+    import fcntl
+
     try:
         fcntl.ioctl(fd, _FICLONE, source)
     except OSError as error:

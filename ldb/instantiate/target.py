@@ -9,7 +9,6 @@ end of every run and at the start of the next. docs/design/006-instantiate.md ha
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from collections import OrderedDict
@@ -17,7 +16,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ldb.errors import BadInput, Conflict, LdbError, StoreFailed
-from ldb.storage.folders import FLAGS, FOLLOWED, enter
+from ldb.storage.folders import (
+    CLOEXEC,
+    FLAGS,
+    FOLLOWED,
+    NOFOLLOW,
+    NONBLOCK,
+    enter,
+    require_handles,
+)
+
+try:
+    import fcntl
+except ImportError:  # Windows, where `require_handles` ends it
+    fcntl = None  # type: ignore[assignment]
 
 WORKSPACE = ".ldb_workspace"
 MANIFEST = ".ldb_instantiated"
@@ -26,8 +38,8 @@ PARTIAL = ".ldb_instantiating"
 
 OPEN_FOLDERS = 64
 
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | NOFOLLOW | CLOEXEC
+_READ = os.O_RDONLY | NOFOLLOW | NONBLOCK | CLOEXEC
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK})
 _ABOUT_THE_NAME = {
@@ -245,6 +257,7 @@ def prepared(folder: str, force: bool, forbidden: str) -> Iterator[None]:
     Raises `BadInput` for a folder with other files (unless `force`), and for one inside
     `forbidden` (the instance's own folder); `Conflict` while another run writes there.
     """
+    require_handles()
     if not os.path.isabs(folder):
         raise BadInput(folder, "not an absolute path")
     real = os.path.realpath(folder)

@@ -10,11 +10,27 @@ import os
 from contextlib import suppress
 from typing import AnyStr
 
-FOLLOWED = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+from ldb.errors import Unsupported
+
+CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+"""Flags that Windows has not."""
+
+FOLLOWED = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | CLOEXEC
 """How to open the folder that the user has named, which may be a link."""
 
-FLAGS = FOLLOWED | getattr(os, "O_NOFOLLOW", 0)
+FLAGS = FOLLOWED | NOFOLLOW
 """How to open one below it; a link there is `NotADirectoryError`."""
+
+
+def require_handles() -> None:
+    """Raise `Unsupported` on a system that opens nothing relative to an open folder."""
+    if os.open not in os.supports_dir_fd:
+        raise Unsupported(
+            "writing into folders on this system",
+            "it needs folders opened by handle, as Linux and macOS have: on Windows, use WSL",
+        )
 
 
 def enter(above: int, name: AnyStr, make: bool) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ldb.errors import StoreFailed
-from ldb.storage.folders import FOLLOWED, enter
+from ldb.storage.folders import FOLLOWED, enter, require_handles
 from ldb.storage.reading import PIECE, Changing, hash_file
 
 FOLDER = b"imported"
@@ -41,6 +41,7 @@ def import_file(source: bytes, annotation: bytes, root: bytes, algorithm: str) -
     Raises `OSError` where the source cannot be read, `Changing` where it does not hold
     still, `StoreFailed` where the copy cannot be written.
     """
+    require_handles()
     name, _ = hash_file(source, algorithm)
     hexed = name.hex().encode()
     below = (FOLDER, hexed[:2], hexed)
