@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ldb.errors import BadInput, BadName, Corrupt
@@ -22,6 +22,7 @@ SETS = st.builds(
 
 
 @given(SETS)
+@settings(max_examples=40)
 def test_a_set_comes_back(made: dict[str, tuple[str, ...] | None]) -> None:
     blob = encode_set(made)
     if blob is None:

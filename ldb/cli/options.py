@@ -178,6 +178,10 @@ _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
         "type": program_words, "greedy": True, "metavar": "EXEC [ARGS]...",
         "help": "What a program chooses, in its order; up to the next option.",
     }),
+    ("--near", {
+        "type": expression, "metavar": "ID|FILE",
+        "help": "Nearest first, to a data object or a file, by an encoder (core.encoder).",
+    }),
     ("--limit", {
         "type": click.IntRange(min=0), "metavar": "N",
         "help": "The first N.",

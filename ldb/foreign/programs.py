@@ -98,7 +98,10 @@ class Programs:
             self._stopped = True
             running = list(self._running)
         for child in running:
-            _end(child)
+            _tell(child, signal.SIGTERM)
+        until = time.monotonic() + PATIENCE
+        for child in running:
+            _end(child, until)
 
     def run(
         self,
@@ -120,7 +123,8 @@ class Programs:
             stdout, stderr = _converse(child, stdin, most, name)
             code = child.wait()
         except BaseException:
-            _end(child)
+            _tell(child, signal.SIGTERM)
+            _end(child, time.monotonic() + PATIENCE)
             raise
         finally:
             with self._lock:
@@ -209,23 +213,26 @@ def _ending(code: int) -> str:
     return f"was ended by signal {-code}"
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it started: first politely, then for certain."""
+def _tell(child: subprocess.Popen[bytes], number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGTERM)
-        _await_end(child)
+        os.killpg(child.pid, number)
+
+
+def _end(child: subprocess.Popen[bytes], until: float) -> None:
+    """End a program that was told to, and all that it started, for certain by a time."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        _await_end(child, until)
         # Those that it started, and one that would not end.
         os.killpg(child.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(PATIENCE)
 
 
-def _await_end(child: subprocess.Popen[bytes]) -> None:
-    """Wait a while. Not reaped here: its number must stay its own until it has been killed.
+def _await_end(child: subprocess.Popen[bytes], until: float) -> None:
+    """Wait so long. Not reaped here: its number must stay its own until it has been killed.
 
     Raises `ProcessLookupError` where the thread that runs it has done that, all pipes closed.
     """
-    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         try:
             if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):

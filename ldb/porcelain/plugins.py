@@ -87,6 +87,9 @@ class PlacePlugins:
         return self._functions
 
     def order(self, kind: str, words: Sequence[str]) -> Order:
+        if kind == "near":
+            encoder = self._place.own.settings.get("core.encoder", "clip")
+            words = (f"{encoder}-file", *words)
         name, *arguments = words
         if argv := self._configured(name):
             program = find_program(argv[0], self._place.own.home, self._place.own.path)

@@ -21,7 +21,7 @@ from ldb.objects.store import ObjectStore
 from ldb.porcelain.dedup import DedupSpec, surplus
 from ldb.porcelain.draft import by_id, chunked
 from ldb.porcelain.place import Place
-from ldb.porcelain.sources import map_rows, select
+from ldb.porcelain.sources import map_rows, plugins_of, select
 from ldb.progress import SILENT, Progress
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
@@ -185,7 +185,8 @@ class _Replay:
             return by_id(chosen.rows)
         notes = Warnings()
         rows = map_rows(self._place, self._store, self._root)
-        rows = apply_filters(catalog, rows, filters, seed, notes, self._progress)
+        plugins = plugins_of(self._place, catalog, notes.messages, self._progress)
+        rows = apply_filters(catalog, rows, filters, seed, notes, self._progress, None, plugins)
         self._warnings.update(dict.fromkeys(notes.messages))
         return by_id(rows)
 

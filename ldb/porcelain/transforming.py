@@ -116,20 +116,20 @@ class _Job:
         """Find all programs; raises `Untrusted` or `NotFound` before any runs."""
         own = self._place.own
         new: list[str] = []
-        for oid in {each.tobytes() for each in np.unique(rows.transforms, axis=0)}:
-            for name, argv in self._sets[oid].items():
-                if argv is None or argv in self._programs:
-                    continue
-                typed = argv == tuple(self._options.apply)
-                if not typed and not is_trusted(own.trust, own.settings, argv):
-                    new.append(f"transform {name}, which runs {json.dumps(list(argv))}")
-                start = self._place.cwd if typed else "/"
-                self._programs[argv] = find_program(argv[0], start, own.path)
+        chosen = {each.tobytes() for each in np.unique(rows.transforms, axis=0)}
+        found = {argv: name for oid in chosen for name, argv in self._sets[oid].items() if argv}
+        typed = tuple(self._options.apply)
+        for argv, name in found.items():
+            if argv != typed and not is_trusted(own.trust, own.settings, argv):
+                new.append(f"transform {name}, which runs {json.dumps(list(argv))}")
         if new and own.trust_once is None:
             more = f" and {len(new) - 1} more" if len(new) > 1 else ""
             raise Untrusted(new[0] + more, "look at it: `ldb trust`; or run it this once: --trust")
         if new and own.trust_once is not None:
             own.trust_once(["running this once:", *(f"  {each}" for each in new)])
+        for argv in found:
+            start = self._place.cwd if argv == typed else "/"
+            self._programs[argv] = find_program(argv[0], start, own.path)
 
     # -- running -------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class Plugins(Protocol):
         ...
 
     def order(self, kind: str, words: Sequence[str]) -> Order:
-        """What `--sort` or `--pipe` (`kind`) with these words does; raises `NotFound`."""
+        """What `--sort`, `--pipe` or `--near` (`kind`) with these words does; or `NotFound`."""
         ...
 
 

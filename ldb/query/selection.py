@@ -46,6 +46,7 @@ class FilterSpec:
     | sample-rate                       | float, 0 … 100 (percent)                |
     | shuffle                           | True                                    |
     | sort, pipe                        | tuple[str, ...], a name and its words   |
+    | near                              | str, `id:…` or a file                   |
     """
 
     kind: str
@@ -194,7 +195,8 @@ def _shuffle(spec: FilterSpec, plugins: Plugins) -> _Step:
 
 
 def _plugin(spec: FilterSpec, plugins: Plugins) -> _Step:
-    order = plugins.order(spec.kind, spec.value)
+    words = (spec.value,) if spec.kind == "near" else spec.value
+    order = plugins.order(spec.kind, words)
     return lambda context, rows: rows.take(order(rows))
 
 
@@ -213,4 +215,5 @@ _STEPS: dict[str, Callable[[FilterSpec, Plugins], _Step]] = {
     "shuffle": _shuffle,
     "sort": _plugin,
     "pipe": _plugin,
+    "near": _plugin,
 }

@@ -90,6 +90,9 @@ def test_sorted_by_words_and_by_files(images: Pets, tmp_path: Path) -> None:
     [name] = images.json("list", "ds:root", "--path", "green.ppm")
     near = images.order(*PPM, "--sort", f"colours-image id:{name['id'].removeprefix('id:')}")
     assert near[0] == "green"
+    images.ok("config", "set", "core.encoder", "colours")
+    assert images.order(*PPM, "--near", query, "--limit", "2") == ["orange", "red"]
+    assert images.order(*PPM, "--near", f"id:{name['id'].removeprefix('id:')}")[0] == "green"
 
 
 def test_nothing_is_computed_twice(images: Pets, tmp_path: Path) -> None:

@@ -204,6 +204,20 @@ def test_a_program_is_not_asked_about_files_that_are_gone(pets: Pets, tmp_path: 
     assert f"leaves out {pets.id('tom')}: {pets.data}/cats/tom.jpg cannot be read" in done.err
 
 
+def test_a_recorded_program_is_never_run_again(pets: Pets, tmp_path: Path) -> None:
+    """What a dataset's history names may come from anybody: it is shown, and no more."""
+    log = tmp_path / "log"
+    program = script(tmp_path, f"open({str(log)!r}, 'a').write('ran\\n')\n{REVERSED}")
+    pets.ok("stage", "ds:some")
+    pets.ok("add", "ds:root", "--pipe", program)
+    pets.ok("commit")
+    assert log.read_text() == "ran\n"
+    pets.ok("refresh", "ds:some")
+    pets.ok("log", "ds:some", "-v")
+    pets.ok("diff")
+    assert log.read_text() == "ran\n"
+
+
 # -- names -----------------------------------------------------------------------------
 
 
