@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 import sys
 
-from ldb.backends.local import LocalBackend
+from ldb.backends.opening import open_backend
 from ldb.dataset import Draft, commit_dataset, dataset_schema
 from ldb.history import DATASET_MAP, MapRoot, Operation, head
 from ldb.instance import open_instance
@@ -20,11 +20,11 @@ from ldb.objects.model import BlobType
 from ldb.refs.name import dataset_ref
 
 
-def main(folder: str) -> None:
+def main(instance_url: str) -> None:
     ref = dataset_ref("cats")
     number = 0
     while not select.select([sys.stdin], [], [], 0)[0]:
-        instance = open_instance(LocalBackend(folder))
+        instance = open_instance(open_backend(instance_url))
         base = head(instance, ref)
         schema = dataset_schema(instance)
         with instance.objects.writer() as writer:

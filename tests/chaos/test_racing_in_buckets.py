@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,9 +12,18 @@ import pytest
 from ldb.backends.local import LocalBackend
 from ldb.backends.opening import open_backend
 from ldb.instance import create
+from ldb.porcelain.fsck import fsck
+from ldb.porcelain.gc import gc
 from ldb.porcelain.place import Place
+from ldb.porcelain.repack import repack
 from ldb.porcelain.storage import add_storage
-from tests.chaos.test_racing_commits import Raced, commits_are_kept, index_runs_are_kept
+from tests.chaos.test_racing_commits import (
+    PROJECT,
+    Raced,
+    commits_are_kept,
+    ids_in,
+    index_runs_are_kept,
+)
 from tests.clouds.buckets import Bucket
 
 FULL = {"local": 16, "hot_s3_bucket": 16, "s3_bucket": 6, "gs_bucket": 16, "az_bucket": 16}
@@ -94,3 +104,31 @@ def test_index_runs_of_all(request: pytest.FixtureRequest, server: str, tmp_path
     writers = FULL[server]
     raced = index_runs_are_kept(place, tmp_path, writers, RUNS, there)
     told(server, f"{writers} writers x {RUNS} index runs", raced)
+
+
+@pytest.mark.slow
+def test_repack_and_gc_beside_a_live_writer(s3_bucket: Bucket, tmp_path: Path) -> None:
+    """The writer never fails, and each version that it has told of is there."""
+    place = place_in(s3_bucket, tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.chaos.committing", place.instance.url],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), **environ(s3_bucket, tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as writer:
+        assert writer.stdout
+        assert writer.stdin
+        for _ in range(3):
+            assert writer.stdout.readline()
+            repack(place.refreshed().instance)
+            gc(place.refreshed().instance, prune=True)
+        writer.stdin.close()
+        told = writer.stdout.read().split()
+        assert writer.wait(60) == 0, writer.stderr and writer.stderr.read()
+    count = int(told[-1]) if told else 3
+    for number in range(1, count + 1):
+        assert len(ids_in(place.refreshed().instance, f"ds:cats.v{number}")) == number
+    assert fsck(place.instance.backend).sound
