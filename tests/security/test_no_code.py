@@ -77,6 +77,9 @@ ALLOWED = {
     ("foreign/functions.py", "exec"),
     ("foreign/programs.py", "subprocess"),
     ("formats/registry.py", "importlib"),  # formats by a table there
+    # What it makes of a text are numbers, texts, lists and dicts: SafeLoader, see below.
+    ("formats/boxes/yolo_names.py", "yaml"),
+    ("formats/boxes/yolo_write.py", "yaml"),
     # Encoders: LDB's own by a table, others by what the user has installed.
     ("search/encoder.py", "importlib"),
     ("search/encoder.py", "entry_points"),
@@ -108,6 +111,21 @@ def test_the_package_has_no_way_to_run_others_code() -> None:
         if name in MODULES | CALLS | METHODS
     }
     assert found == ALLOWED
+
+
+def test_yaml_and_torch_make_no_objects_of_what_they_read() -> None:
+    """Of those who can be told to, none is: `weights_only`, `SafeLoader`, no remote code."""
+    unsafe = {"unsafe_load", "full_load", "Loader", "FullLoader", "UnsafeLoader", "CLoader"}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in unsafe, path
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            whose = node.func.value
+            if node.func.attr == "load" and isinstance(whose, ast.Name) and whose.id == "torch":
+                given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+                assert given.get("weights_only") == "True", path
 
 
 def test_the_look_over_the_code_sees_what_it_looks_for(tmp_path: Path) -> None:
