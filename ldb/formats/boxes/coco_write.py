@@ -20,7 +20,7 @@ from ldb.errors import BadInput
 from ldb.formats.base import Folder, Item, Losses, Placing, Values
 from ldb.formats.boxes.coco_shape import are_lists, flat_keypoints, note_of
 from ldb.formats.boxes.losses import Told, others
-from ldb.formats.boxes.masks import with_box
+from ldb.formats.boxes.masks import with_boxes
 from ldb.formats.boxes.shape import (
     FORMATS,
     LISTS,
@@ -28,6 +28,7 @@ from ldb.formats.boxes.shape import (
     PLACES,
     PLAIN,
     Json,
+    Size,
     as_json,
     in_unit,
     items,
@@ -48,6 +49,7 @@ _OBJECT = frozenset((*PLACES, *PLAIN, "attributes", *FORMATS))
 _TOP = frozenset((*LISTS, "label", *FORMATS))
 
 
+IMAGES = "images of "
 _LEAST = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints",
           "caption", "file_name", "width", "height")  # fmt: skip
 """Keys whose values are numbers and texts whatever an annotation holds."""
@@ -203,13 +205,16 @@ class _Parts:
             self._told.add(
                 "no annotation: COCO has such an image as one without objects", item.path
             )
-        number = self._add_image(item, annotation, subset)
         size = self._sizes.of(item)
-        scaled = in_unit(annotation, PIXEL, size)
+        scaled = in_unit(with_boxes(annotation), PIXEL, size)
         if scaled is None:
             self._told.add("objects in fractions of an image whose size is not known", item.path)
             scaled = {**annotation, "objects": []}
-        for kind, things in lists_of(scaled):
+        lists = dict(lists_of(scaled))
+        if item.annotated and not lists:
+            self._told.add("no objects: COCO has such an image as one without any", item.path)
+        number = self._add_image(item, annotation, subset, size, [*lists] or ["objects"])
+        for kind, things in lists.items():
             spool = self._spool(subset, kind)
             for thing in things:
                 note = self._note(kind, thing, item.path)
@@ -217,12 +222,15 @@ class _Parts:
                 ids = {"id": self._plan.ids[subset, kind].of(own), "image_id": number}
                 spool.add({**note, **ids}, self._told, item.path)
 
-    def _add_image(self, item: Item, annotation: Json, subset: str) -> int:
+    def _add_image(
+        self, item: Item, annotation: Json, subset: str, size: Size | None, kinds: Sequence[str]
+    ) -> int:
+        """Add the image to the files of these kinds, and to no other: there it would say that it
+        was looked at."""
         own = part(part(annotation, "coco"), "image")
         number = self._plan.ids[subset, ""].of(own.get("id"))
         below = item.path.split("/")[2 if subset else 1 :]  # what `place` put in front
         image: Json = {**own, "id": number, "file_name": "/".join(below)}
-        size = self._sizes.of(item)
         if size:
             image["width"], image["height"] = size
         else:
@@ -231,7 +239,8 @@ class _Parts:
         if rest:
             image["coco"] = rest
         image.update({key: annotation[key] for key in others("coco") if key in annotation})
-        self._spool(subset, "").add(image, self._told, item.path)
+        for kind in kinds:
+            self._spool(subset, IMAGES + kind).add(image, self._told, item.path)
         return number
 
     def _note(self, kind: str, thing: Json, where: str) -> Json:
@@ -245,7 +254,7 @@ class _Parts:
         self._told.thing(judged, _OBJECT, f"{kind}[].", where)
         if polygons_of(thing) and part(thing, "mask"):
             self._told.add("masks of objects that have outlines too", where)
-        note = note_of(with_box(thing))
+        note = note_of(thing)
         category = self._plan.categories[text_of(thing, "label")]
         note["category_id"] = category.id
         for point in keypoints_of(thing):
@@ -264,8 +273,7 @@ class _Parts:
 
     def write(self, folder: Folder) -> None:
         for subset in sorted({subset for subset, _ in self._spools}):
-            kinds = [kind for kind in KINDS if (subset, kind) in self._spools] or ["objects"]
-            for kind in kinds:
+            for kind in [each for each in KINDS if (subset, IMAGES + each) in self._spools]:
                 name = KINDS[kind] + (f"_{subset}" if subset else "")
                 with folder.create(f"annotations/{name}.json") as file:
                     self._write_file(file, subset, kind)
@@ -275,7 +283,7 @@ class _Parts:
         file.write(b'{"info":{},"licenses":[],"categories":')
         file.write(json_text(categories))
         file.write(b',\n"images":[')
-        self._spools[subset, ""].copy(file.write)
+        self._spools[subset, IMAGES + kind].copy(file.write)
         file.write(b'],\n"annotations":[')
         if (subset, kind) in self._spools:
             self._spools[subset, kind].copy(file.write)

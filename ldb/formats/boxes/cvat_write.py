@@ -127,6 +127,8 @@ def _image(item: Item, number: int, told: Told, sizes: Sizes) -> list[str]:
     own = part(annotation, "cvat")
     given.update({k: v for k, v in own.items() if k not in _IMAGE_KEYS and isinstance(v, _PLAIN)})
     lines = [f"  <image{xml.attributes(given)}>"]
+    if not isinstance(annotation.get("objects"), list):
+        told.add("no objects: CVAT takes such an image for one without any", item.path)
     scaled = in_unit(annotation, PIXEL, size)
     if scaled is None:
         told.add("objects in fractions of an image whose size is not known", item.path)

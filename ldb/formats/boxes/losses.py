@@ -7,15 +7,17 @@ a key of the shape and does not fit it, as no writer can do anything with that.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ldb.formats.base import Losses
 from ldb.formats.boxes.shape import (
     FORMATS,
     LISTS,
+    PIXEL,
     PLACES,
     PLAIN,
+    RELATIVE,
     Json,
     fits,
     part,
@@ -23,6 +25,9 @@ from ldb.formats.boxes.shape import (
 
 MOST = 200
 """Different keys that are named: they come from annotations, so there may be any number."""
+
+NEEDED = {"captions": "text", "labels": "label"}
+"""What an entry of these lists is nothing without."""
 
 
 class Told:
@@ -56,10 +61,14 @@ class Told:
             return
         self.keys(annotation, {"unit", "subset", "image", *held}, "", where)
         self.keys(part(annotation, "image"), ("width", "height"), "image.", where)
+        if annotation.get("unit", PIXEL) not in (PIXEL, RELATIVE):
+            self.add("a unit that is neither pixel nor relative; taken for pixels", where)
         for key in LISTS:
             value = annotation.get(key)
             if key in held and says_something(value) and not fits_list(value):
                 self.add(f"entries of {key} that are no objects with keys", where)
+            elif key in held and value and not all(map(_is_whole(key), value)):
+                self.add(f"entries of {key} without a {NEEDED[key]}", where)
 
     def thing(self, thing: Json, held: Collection[str], path: str, where: str) -> None:
         """Count what is lost of an entry of one of the lists."""
@@ -74,6 +83,11 @@ class Told:
     def point(self, point: Json, held: Collection[str], where: str) -> None:
         """Count what a keypoint has beside its place."""
         self.keys(point, ("x", "y", *held), "objects[].keypoints[].", where)
+
+
+def _is_whole(key: str) -> Callable[[Json], bool]:
+    needed = NEEDED.get(key)
+    return lambda each: needed is None or isinstance(each.get(needed), str)
 
 
 def fits_list(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from ldb.formats.base import Folder, Item, Losses, Placing, Values
 from ldb.formats.boxes.finding import stem_of
 from ldb.formats.boxes.losses import Told
-from ldb.formats.boxes.masks import with_box
+from ldb.formats.boxes.masks import with_boxes
 from ldb.formats.boxes.openimages_read import FLAGS, SIDES
 from ldb.formats.boxes.shape import (
     RELATIVE,
@@ -168,8 +168,9 @@ def _boxes(mine: _Mine, plan: _Plan, sizes: Sizes) -> Rows:
     told = plan.told
     for item, annotation in mine:
         told.top(item.annotation, _TOP, item.path)
-        annotation = {**annotation, "objects": [*map(with_box, items(annotation, "objects"))]}
-        scaled = in_unit(annotation, RELATIVE, sizes.of(item))
+        if annotation.get("objects") == []:
+            told.add("that an image was looked at and has no objects", item.path)
+        scaled = in_unit(with_boxes(annotation), RELATIVE, sizes.of(item))
         if scaled is None:
             told.add("objects in pixels of an image whose size is not known", item.path)
             continue

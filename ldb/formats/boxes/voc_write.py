@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ldb.formats.base import Folder, Item, Losses, Placing, Values
 from ldb.formats.boxes.finding import without_extension
 from ldb.formats.boxes.losses import Told
-from ldb.formats.boxes.masks import with_box
+from ldb.formats.boxes.masks import with_boxes
 from ldb.formats.boxes.shape import (
     PIXEL,
     Json,
@@ -65,8 +65,7 @@ class VocWriter:
         if not isinstance(annotation.get("objects"), list):
             return
         size = sizes.of(item)
-        annotation = {**annotation, "objects": [*map(with_box, items(annotation, "objects"))]}
-        scaled = in_unit(annotation, PIXEL, size)
+        scaled = in_unit(with_boxes(annotation), PIXEL, size)
         if scaled is None:
             told.add("objects in fractions of an image whose size is not known", item.path)
             scaled = {**annotation, "objects": []}

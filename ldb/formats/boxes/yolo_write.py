@@ -14,7 +14,7 @@ from ldb.errors import BadInput
 from ldb.formats.base import Folder, Item, Losses, Placing, Values
 from ldb.formats.boxes.finding import without_extension
 from ldb.formats.boxes.losses import Told
-from ldb.formats.boxes.masks import with_box
+from ldb.formats.boxes.masks import with_boxes
 from ldb.formats.boxes.shape import (
     RELATIVE,
     WRITTEN,
@@ -138,11 +138,7 @@ class _Lines:
         if not isinstance(annotation.get("objects"), list):
             self._told.add("no objects: YOLO takes such an image for one without any", item.path)
             return None
-        annotation = {
-            **annotation,
-            "objects": [with_box(each) for each in items(annotation, "objects")],
-        }
-        scaled = in_unit(annotation, RELATIVE, self._sizes.of(item))
+        scaled = in_unit(with_boxes(annotation), RELATIVE, self._sizes.of(item))
         if scaled is None:
             self._told.add("objects in pixels of an image whose size is not known", item.path)
             return None

@@ -13,10 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ldb.formats.boxes.rle import mask_of
 from tests.formats.boxes.labels import HEIGHT, WIDTH, Boxes, box, image, images, pixels, png
 from tests.formats.boxes.places import read, write
 
@@ -189,9 +191,6 @@ def test_outlines_through_the_formats_that_have_them() -> None:
 
 
 def test_masks_between_coco_and_cvat() -> None:
-    import numpy as np
-
-    from ldb.formats.boxes.rle import mask_of
 
     bitmap = np.zeros((HEIGHT, WIDTH), np.bool_)
     bitmap[100:150, 200:260] = True
@@ -232,6 +231,33 @@ def test_a_size_is_looked_up_only_where_it_is_needed(tmp_path: Path) -> None:
         each.why for each in losses.found
     }
     assert write(module("openimages").writer({}), tmp_path / "o", {"a.png": value}).found == []
+
+
+def test_a_mask_is_in_pixels_whatever_the_unit() -> None:
+    bitmap = np.zeros((HEIGHT, WIDTH), np.bool_)
+    bitmap[120:240, 160:320] = True
+    thing = {"label": "cat", "mask": mask_of(bitmap)}
+    value = {"unit": "relative", "objects": [thing]}
+    for name in FORMATS:
+        assert by_stem(through(name, {"a.jpg": value})) == {"a": [("cat", [160, 120, 160, 120])]}
+
+
+def test_an_image_is_in_the_files_that_say_something_of_it(tmp_path: Path) -> None:
+    given = {
+        "a.png": image(box("cat", 1, 2, 3, 4)),
+        "b.png": {"captions": [{"text": "a dog"}, {"words": 1}]},
+        "c.png": {"label": "cow"},
+        "d.png": None,
+    }
+    losses = write(module("coco").writer({}), tmp_path, given)
+    names = {
+        path.stem: [each["file_name"] for each in json.loads(path.read_text())["images"]]
+        for path in (tmp_path / "annotations").iterdir()
+    }
+    assert names == {"instances": ["a.png", "d.png"], "captions": ["b.png"], "labels": ["c.png"]}
+    told = {each.why for each in losses.found}
+    assert "entries of captions without a text" in told
+    assert "no annotation: COCO has such an image as one without objects" in told
 
 
 def test_what_is_lost_is_told(tmp_path: Path) -> None:
