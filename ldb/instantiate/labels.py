@@ -25,6 +25,7 @@ from ldb.instantiate.target import Refused, Target, open_regular, split, target_
 from ldb.instantiate.write import BatchResult, DataFile, Failed, WriteOptions, Writer
 from ldb.objects.codec import decode
 from ldb.storage.folders import CLOEXEC, NOFOLLOW
+from ldb.storage.listing import name_objection
 from ldb.storage.remote import Clients
 
 PIECE = 1 << 20
@@ -92,7 +93,9 @@ class LabelWriter(Writer):
         try:
             folder, name = split(path)
         except Refused as error:
-            raise BadInput(path, error.why) from None
+            raise BadInput(ascii(path), error.why) from None
+        if objection := name_objection(path.encode("utf-8", "surrogateescape")):
+            raise BadInput(ascii(path), objection)  # it would tear the list of what was written
         temporary = f"label-{self._made}"
         self._made += 1
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | NOFOLLOW | CLOEXEC

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from ldb.errors import BadInput
 from ldb.formats.base import joined
 from ldb.formats.registry import FORMATS, PAIRS, chosen, names
+from ldb.instantiate.labels import LabelWriter
+from ldb.instantiate.listing import Before
+from ldb.instantiate.manifest import Listed
+from ldb.instantiate.write import BatchResult, WriteOptions
 
 
 def test_every_spelling_is_one_formats() -> None:
@@ -70,3 +75,14 @@ def test_a_parameter_is_key_and_value(text: str) -> None:
 )  # fmt: skip
 def test_a_path_never_leads_out(path: str, name: str) -> None:
     assert joined(path.split("/")) == name
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../x", "", "a//x", ".", "a\nb", "x\x01"])
+def test_a_label_file_stays_in_the_folder(tmp_path: Path, path: str) -> None:
+    """Whatever a writer asks for."""
+    options = WriteOptions(str(tmp_path / "out"), "md5", "copy", force=False, annotations_only=True)
+    (tmp_path / "out").mkdir()
+    folder = LabelWriter(None, options, Before(Listed(), False), BatchResult())  # type: ignore[arg-type]
+    with folder, pytest.raises(BadInput), folder.create(path) as file:
+        file.write(b"x")
+    assert [each.name for each in tmp_path.rglob("*") if each.is_file()] == [".ldb_instantiated"]
