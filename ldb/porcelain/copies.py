@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from ldb.errors import BadInput
 from ldb.formats.base import Trouble
-from ldb.formats.jsontext import json_text
 from ldb.formats.pairs import pair
 from ldb.indexing.read import Problem
 from ldb.indexing.run import own_folder
@@ -120,6 +119,8 @@ class Copies:
         """Copies of a sample's data, by way of a temporary folder."""
         note = b""
         if sample.parts:
+            from ldb.formats.jsontext import json_text  # orjson, which pairs do without
+
             note = os.path.join(folder, b"annotation")
             with open(note, "wb") as file:
                 file.write(json_text(sample.annotation))
