@@ -119,7 +119,7 @@ QUERIES = f"{MAPS} jmespath orjson"
         ("stage ds:other", 69, MAPS),
         ("commit --help", 68, MAPS),
         ("diff", 84, f"{MAPS} jmespath"),
-        ("index -m strict ../files", 101, MAPS),
+        ("index -m strict ../files", 103, MAPS),
         # Help of one command opens that command, with what it imports.
         ("index --help", 99, MAPS),
         # Whatever selects loads both ways of evaluating, on columns and row by row; of code of
