@@ -99,7 +99,7 @@ def test_copies(draft: Place, tmp_path: Path) -> None:
     write(store, "unrelated.jpg")
     done = add(draft, ["../else", "../else/a.jpg"])
     assert done.added == 1
-    assert done.workspace.state.operations[-1].sources[0].spec == "../else"
+    assert done.workspace.state.operations[-1].sources[0].spec == str(tmp_path / "else")
     assert add(draft, ["../else/*.jpg"]).added == 0
 
 
