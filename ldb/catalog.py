@@ -282,7 +282,9 @@ class Catalog:
         text = digits.lower()
         full = 2 * self.instance.id_bytes
         if not is_hex(text) or len(text) > full:
-            raise NotFound("data object", f"id:{digits}", "ids are hex digits")
+            raise NotFound(
+                "data object", f"id:{digits}", "ids are hex digits; `ldb list PATH` tells them"
+            )
         if len(text) < MIN_PREFIX:
             raise NotFound(
                 "data object", f"id:{digits}", f"give at least {MIN_PREFIX} digits of the id"

@@ -39,6 +39,7 @@ EXIT_CODES: tuple[tuple[type[LdbError], int], ...] = (
 )
 FAILED = 1
 INTERRUPTED = 130
+STANDARD = (0, 1, 2)
 COMPLETE_VARIABLE = "_LDB_COMPLETE"
 
 
@@ -67,6 +68,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run `ldb` with these arguments (default: the process's) and return its exit code."""
     if COMPLETE_VARIABLE in os.environ:
         import ldb.cli.shells  # noqa: F401  (registers the shells; only completion needs it)
+    _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # file names that are not UTF-8 come out as the bytes they are, as from ls and git
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
@@ -80,6 +82,20 @@ def main(args: Sequence[str] | None = None) -> int:
         _forget_stdout()
         return _report(f"standard output: {error.strerror or error}", "", FAILED)
     return code
+
+
+def _open_streams() -> None:
+    """Standard streams that are closed (`>&-`) lead to nowhere.
+
+    Else a file that we open would get the number of one, and what is printed would go into it.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= STANDARD[-1]:
+        pass
+    os.close(number)
+    for fd, name in zip(STANDARD, ("stdin", "stdout", "stderr"), strict=True):
+        if getattr(sys, name) is None:
+            nowhere = open(fd, "w" if fd else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, nowhere)
 
 
 def _run(args: Sequence[str] | None) -> int:

@@ -274,3 +274,27 @@ def test_a_real_ctrl_c(environment: dict[str, str]) -> None:
     assert process.returncode == 130
     assert "Traceback" not in err
     assert entry.INTERRUPTED == 130
+
+
+def test_a_ctrl_c_while_python_imports(environment: dict[str, str]) -> None:
+    code = "import os, signal, sys\nclass Stop:\n"
+    code += "    def find_spec(self, name, path=None, target=None):\n"
+    code += "        if name == 'click':\n            os.kill(os.getpid(), signal.SIGINT)\n"
+    code += "sys.meta_path.insert(0, Stop())\nfrom ldb.cli.entry import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+def test_the_console_script(environment: dict[str, str]) -> None:
+    code = "import signal, sys\nfrom ldb.cli.entry import main\nsys.argv = ['ldb', '--version']\n"
+    code += "assert main() == 0\n"
+    code += "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"ldb ")
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(environment: dict[str, str], home: Path, closed: str) -> None:
+    done = run(environment, f"export HOME={home}; LDB config list {closed}")
+    assert (done.returncode, done.stderr) == (0, "")

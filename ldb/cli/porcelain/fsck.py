@@ -63,6 +63,8 @@ def command(app: App, workspace: str | None, repair: bool, copy: str | None, out
         out.json(_json(report) | (asdict(done) if done else {}))
     else:
         _print(report, out)
+        if not report.sound and copy is None:
+            out.say("to mend it from another copy: ldb fsck --repair --from PATH|URL")
     return 0 if report.sound else CORRUPT
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 import click
 
@@ -32,7 +33,8 @@ from ldb.settings import trust_path
 def command(app: App, place: str, force: bool, object_hash: str, out: Output) -> None:
     """Make an LDB instance in a new or empty folder, or below a prefix of a bucket.
 
-    Where you have no ~/.ldb/config yet, one is written that names the new instance.
+    Where you have no ~/.ldb/config yet, one is written that names the new instance; else
+    it is said how to use it.
 
     \b
     Examples:
@@ -48,3 +50,7 @@ def command(app: App, place: str, force: bool, object_hash: str, out: Output) ->
     remember_made(trust_path(app.home), instance)
     if remember(app.home, instance.url):
         out.say(f"{app.config_path} names it as the one to use")
+    elif (used := app.settings.get("core.instance")) != instance.url:
+        if used:
+            out.say(f"the one in use is still {used}")
+        out.say(f"to use the new one: ldb config set core.instance {shlex.quote(instance.url)}")

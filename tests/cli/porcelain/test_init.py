@@ -24,8 +24,17 @@ def test_config_that_is_there_stays(ldb: Ldb, home: Path) -> None:
     before = (home / ".ldb" / "config").read_text()
     done = ldb("init", "inst")
     assert done.code == 0
-    assert "one to use" not in done.err
+    assert "names it as the one to use" not in done.err
     assert (home / ".ldb" / "config").read_text() == before
+
+
+def test_how_to_use_it_is_said_where_another_is_in_use(ldb: Ldb, tmp_path: Path) -> None:
+    ldb("init", "first")
+    work = tmp_path / "work"
+    done = ldb("init", "the second")
+    assert f"the one in use is still {work}/first\n" in done.err
+    assert f"ldb config set core.instance '{work}/the second'\n" in done.err
+    assert "in use" not in ldb("init", "-f", "first").err
 
 
 def test_file_url(ldb: Ldb, tmp_path: Path) -> None:
