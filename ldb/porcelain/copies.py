@@ -117,6 +117,8 @@ class Copies:
 
     def _unpack_sample(self, shard: bytes, sample: Sample, folder: bytes) -> Iterator[Imported]:
         """Copies of a sample's data, by way of a temporary folder."""
+        from ldb.formats.jsontext import json_text  # orjson: pairs do without
+
         note = b""
         if sample.parts:
             from ldb.formats.jsontext import json_text  # orjson, which pairs do without

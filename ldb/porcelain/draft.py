@@ -16,7 +16,7 @@ from ldb.dataset import count_changes, dataset_schema, diff_maps
 from ldb.history import DiffCounts, MapRoot, Operation, now
 from ldb.maps import Changes, Rows, edit
 from ldb.objects.store import ObjectStore
-from ldb.porcelain.auto_index import auto_index
+from ldb.porcelain.auto_index import AutoIndexed, auto_index
 from ldb.porcelain.edits import index_edits, read_edits
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import Default, Known, Selection, drafted_rows, select, stores_named
@@ -57,15 +57,18 @@ def add(
     seed: int | None = None,
     command: Sequence[str] = ("add",),
     progress: Progress = SILENT,
+    ids: Mapping[str, frozenset[bytes]] | None = None,
 ) -> Changed:
     """Add what sources and filters give to the draft; no source: the whole index.
 
     Local paths are indexed first, where the user wants that (`place.auto_index`), and edited
-    annotations of the workspace always are.
+    annotations of the workspace always are. With `ids`, those of sources that are not indexed
+    under their own path, all has just been indexed.
     """
     with place.changing() as place:
         workspace = place.need_workspace()
-        found = gathered(place, sources, filters, "root", seed, command, progress)
+        indexed = None if ids is None else AutoIndexed(place, ids)
+        found = gathered(place, sources, filters, "root", seed, command, progress, indexed)
         changes, counts = _upserts(workspace, found.rows)
         operation = operation_for(command, found.chosen, filters, seed)
         return Changed(
@@ -98,6 +101,7 @@ def gathered(
     seed: int | None,
     command: Sequence[str],
     progress: Progress,
+    indexed: AutoIndexed | None = None,
 ) -> Gathered:
     """Select for the draft; the caller holds the workspace.
 
@@ -106,7 +110,7 @@ def gathered(
     """
     workspace = place.need_workspace()
     edits = read_edits(place, sources)
-    indexed = auto_index(place, sources, progress)
+    indexed = indexed or auto_index(place, sources, progress)
     place, brought = _brought(indexed.place, sources, filters, indexed.ids)
     place = index_edits(place, edits, command)
     known = Known(indexed.ids, edits.oids, brought)

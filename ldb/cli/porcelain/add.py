@@ -5,18 +5,27 @@ from __future__ import annotations
 import click
 
 from ldb.cli.app import App, pass_app
+from ldb.cli.caching import cache_options
 from ldb.cli.opening import place_of
 from ldb.cli.options import filter_options, label_version_option, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.showing import joined, plural
 from ldb.cli.sources import argv_of, sources_argument, warn
-from ldb.porcelain.draft import add
+from ldb.cli.writing import tell as tell_written
+from ldb.instantiate.options import InstantiateOptions
+from ldb.porcelain.draft import Changed, add
+from ldb.porcelain.get import get
 from ldb.query.selection import FilterSpec
 
 
 @click.command(cls=Command)
 @sources_argument
+@click.option(
+    "--physical/--logical",
+    default=False,
+    help="Whether to write it into the workspace at once, as `ldb get` does.",
+)
 @label_version_option
 @filter_options
 @output_options(json=True)
@@ -24,10 +33,11 @@ from ldb.query.selection import FilterSpec
 def command(
     app: App,
     sources: tuple[str, ...],
+    physical: bool,
     filters: tuple[FilterSpec, ...],
     seed: int | None,
     out: Output,
-) -> None:
+) -> int | None:
     """Add data objects to the draft of the workspace.
 
     SOURCES are any of id:…, ds:NAME, ds:NAME.vN, ds:root (the index), ws:DIR, paths, folders
@@ -39,19 +49,25 @@ def command(
     Examples:
       ldb add ds:root --query "class == 'cat'"
       ldb add data/cats/ data/more/*.png
+      ldb add --physical ds:dogs         # and write their files here
       ldb add .                          # annotations edited in the workspace
       ldb add ds:dogs --sample 0.1 --seed 1
     """
     if not sources and not filters:
         raise click.UsageError("name what to add: sources, filters or both (all: ds:root)")
-    done = add(
-        place_of(app, quick_start=True),
-        sources,
-        filters,
-        seed=seed,
-        command=argv_of("add", sources, filters, seed),
-        progress=out.progress(),
-    )
+    place = place_of(app, quick_start=True)
+    argv = argv_of("add", sources, filters, seed)
+    if not physical:
+        done = add(place, sources, filters, seed=seed, command=argv, progress=out.progress())
+        _tell(done, out)
+        return None
+    options = InstantiateOptions(place.need_workspace().folder, cache=cache_options(app))
+    got = get(place, sources, filters, options, seed=seed, command=argv, progress=out.progress())
+    _tell(got.added, out)
+    return tell_written(got.report, options, out)
+
+
+def _tell(done: Changed, out: Output) -> None:
     warn(out, done.warnings)
     total = done.workspace.state.root.count
     if out.as_json:

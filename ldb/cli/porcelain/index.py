@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -20,6 +23,10 @@ from ldb.formats.pairs import AUTO
 from ldb.indexing.merge import AnnotationUpdate
 from ldb.porcelain.index import Indexed, index, restore_index
 from ldb.refs.name import parse_version
+
+if TYPE_CHECKING:
+    from ldb.porcelain.draft import Changed
+    from ldb.porcelain.place import Place
 
 FAILED = 1
 
@@ -51,6 +58,18 @@ FAILED = 1
     show_default=True,
     help="What a new annotation does to the one an object has.",
 )
+@click.option(
+    "--ephemeral-remote",
+    is_flag=True,
+    help="Copy cloud files that are in no location to the read-add location, as local ones.",
+)
+@click.option(
+    "-a",
+    "--add",
+    "workspace",
+    metavar="ws:DIR",
+    help="Add what is there to the draft of this workspace.",
+)
 @click.option("--strict", is_flag=True, help="Index nothing where there is any problem.")
 @click.option("--message", default="", metavar="TEXT", help="Why, for `ldb log ds:root`.")
 @click.option(
@@ -66,6 +85,8 @@ def command(
     tags: tuple[str, ...] | None,
     annotation_update: AnnotationUpdate,
     engine: str | None,
+    ephemeral_remote: bool,
+    workspace: str | None,
     strict: bool,
     message: str,
     restore: str | None,
@@ -84,18 +105,23 @@ def command(
       ldb index -m strict --add-tags 2024,winter /data/images/winter
       ldb index '/data/images/*/cam1/*.jpg'
       ldb index --annotation-update merge /data/reviewed
+      ldb index -a ws:cats /data/images/cats
+      ldb index --ephemeral-remote s3://elsewhere/images
       ldb index --engine dask://10.0.0.5:8786 /shared/images
       ldb index --restore ds:root.v3     # undo the runs after it
     """
     if (restore is None) == (not paths):
         raise click.UsageError("name something to index, or --restore a version (not both)")
+    if restore is not None and workspace is not None:
+        raise click.UsageError("--restore finds nothing that could be added")
     place = place_of(app, quick_start=True)
+    there = _workspace(place, workspace) if workspace is not None else None
     if restore is not None:
         version = restore_index(place, parse_version(restore), message)
         out.say(f"{version} is {restore} again: {version.commit.maps['objects'].count:,} objects")
         return None
     with _engine(app, engine) as running:
-        done = index(
+        done = _index_of(ephemeral_remote)(
             place,
             paths,
             format=format_,
@@ -104,12 +130,49 @@ def command(
             strict=strict,
             annotation_update=annotation_update,
             message=message,
-            command=("index", *(["--strict"] if strict else []), *paths),
+            command=("index", *_flags(strict, ephemeral_remote), *paths),
             engine=running,
             progress=out.progress(),
         )
-    _tell(done, out)
+    added = _add(there, place, paths, done, out) if there is not None else None
+    _tell(done, out, added)
     return FAILED if done.report.problems else None
+
+
+def _index_of(ephemeral_remote: bool) -> Callable[..., Indexed]:
+    if not ephemeral_remote:
+        return index
+    from ldb.porcelain.ephemeral import index_fetching  # clients of object stores
+
+    return index_fetching
+
+
+def _flags(strict: bool, ephemeral_remote: bool) -> list[str]:
+    flags = {"--strict": strict, "--ephemeral-remote": ephemeral_remote}
+    return [name for name, given in flags.items() if given]
+
+
+def _workspace(place: Place, name: str) -> Place:
+    """The same instance, seen from the workspace `ws:DIR`."""
+    if not name.startswith("ws:"):
+        raise click.UsageError(f"{name!r} is no workspace; those look like ws:DIR")
+    there = replace(place, cwd=os.path.normpath(os.path.join(place.cwd, name[3:])))
+    there.need_workspace()
+    return there
+
+
+def _add(there: Place, place: Place, paths: tuple[str, ...], done: Indexed, out: Output) -> Changed:
+    """Add the data objects at the paths to a draft."""
+    from ldb.porcelain.draft import add  # most runs add nothing
+    from ldb.porcelain.sources import absolute_source
+
+    sources = [absolute_source(text, place.cwd) for text in paths]
+    ids = {absolute_source(text, place.cwd): found for text, found in done.ids.items()}
+    command = ("add", *sources)
+    added = add(there, sources, command=command, progress=out.progress(), ids=ids)
+    for message in added.warnings:
+        out.warn(message)
+    return added
 
 
 def _engine(app: App, name: str | None) -> AbstractContextManager[Engine]:
@@ -120,12 +183,13 @@ def _engine(app: App, name: str | None) -> AbstractContextManager[Engine]:
     return open_engine(app.settings.get("core.engine") or "local", where=where)
 
 
-def _tell(done: Indexed, out: Output) -> None:
+def _tell(done: Indexed, out: Output, added: Changed | None) -> None:
     report = done.report
     for problem in report.problems:
         out.warn(f"{visible(problem.path)}: {problem.why}")
     if out.as_json:
-        out.json(_value(done))
+        more = {} if added is None else {"added": added.added, "updated": added.updated}
+        out.json({**_value(done), **more})
         return
     for each in done.layouts:
         if each.chosen.why:
@@ -147,6 +211,10 @@ def _tell(done: Indexed, out: Output) -> None:
     if report.version is not None:
         total = report.version.commit.maps["objects"].count
         out.say(f"{report.version}: {total:,} data objects in all")
+    if added is not None:
+        total = added.workspace.state.root.count
+        objects = showing.plural(added.added, "data object")
+        out.say(f"added {objects}; the draft has {total:,}")
     if report.problems:
         out.warn(f"{showing.plural(len(report.problems), 'problem')}; all else is indexed")
 

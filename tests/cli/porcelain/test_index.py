@@ -156,7 +156,7 @@ def test_add_tags(pets: Pets) -> None:
 def test_formats(pets: Pets) -> None:
     assert value(pets, "-m", "strict", str(pets.data))["data_objects"]["found"] == 5
     assert value(pets, "-m", "bare-pairs", str(pets.data))["data_objects"]["found"] == 6
-    pets.fails(2, "index", "-m", "coco", str(pets.data))
+    pets.fails(2, "index", "-m", "cocoa", str(pets.data))
 
 
 def test_message_and_provenance(pets: Pets) -> None:
