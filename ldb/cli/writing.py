@@ -17,6 +17,7 @@ from ldb.cli.parsing import GreedyOption
 from ldb.cli.showing import joined, plural
 from ldb.instantiate.options import InstantiateOptions, InstantiateReport, Link
 from ldb.porcelain.instantiate import in_format
+from ldb.storage.location import shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 FAILED = 1
@@ -79,12 +80,12 @@ def options_of(
 def tell(report: InstantiateReport, options: InstantiateOptions, out: Output) -> int | None:
     """Say what was written where; the exit code."""
     for problem in report.problems:
-        out.warn(f"{visible(problem.path)}: {problem.why}")
+        out.warn(f"{visible(shown(problem.path))}: {problem.why}")
     for problem in report.passed_over:
-        out.detail(f"{visible(problem.path)}: {problem.why}; another path had it")
+        out.detail(f"{visible(shown(problem.path))}: {problem.why}; another path had it")
     for loss in report.losses:
         more = f", {loss.count:,} times" if loss.count > 1 else ""
-        out.warn(f"not carried over: {visible(loss.why)} ({visible(loss.first)}{more})")
+        out.warn(f"not carried over: {visible(loss.why)} ({visible(shown(loss.first))}{more})")
     if out.as_json:
         out.json(_value(report, options.folder))
     else:
@@ -118,7 +119,7 @@ def _value(report: InstantiateReport, folder: str) -> dict[str, Any]:
         "skipped": report.skipped,
         "removed": report.removed,
         "left": report.left,
-        "problems": [{"path": each.path, "why": each.why} for each in report.problems],
+        "problems": [{"path": shown(each.path), "why": each.why} for each in report.problems],
         "not_carried_over": [
             {"why": each.why, "count": each.count, "first": each.first} for each in report.losses
         ],

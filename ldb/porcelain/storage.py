@@ -9,7 +9,7 @@ from ldb.errors import BadInput, Conflict, NotFound
 from ldb.instance import Location, Settings, add_location
 from ldb.porcelain.place import Place
 from ldb.storage.listing import name_objection
-from ldb.storage.location import local_path, to_uri
+from ldb.storage.location import local_path, shown, to_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,15 @@ def check_location(settings: Settings, location: Location, force: bool) -> None:
             continue
         if location.read_add and other.read_add:
             raise Conflict(
-                "read-add location", "one at most", other.url,
-                f"unset that one first: ldb add-storage -a false {other.url}",
+                "read-add location", "one at most", shown(other.url),
+                f"unset that one first: ldb add-storage -a false {shown(other.url)}",
             )  # fmt: skip
         wide = other.is_scheme or location.is_scheme
         if (other.holds(location.url) or location.holds(other.url)) and not (force or wide):
-            raise Conflict(location.url, "no overlap", f"overlaps {other.url}", "`-f` allows it")
+            raise Conflict(
+                shown(location.url), "no overlap", f"it overlaps {shown(other.url)}",
+                "`-f` allows it",
+            )  # fmt: skip
 
 
 def del_storage(place: Place, path: str) -> Location:

@@ -52,7 +52,7 @@ def test_nested(ldb: Ldb, first: str, second: str) -> None:
     ldb("add-storage", first)
     done = ldb("add-storage", second)
     assert done.code == 4
-    assert "overlaps" in done.err
+    assert f"overlaps {os.getcwd()}/{first}\n" in done.err
     assert len(listed(ldb)) == 1
     assert ldb("add-storage", "-f", second).code == 0
     assert len(listed(ldb)) == 2
