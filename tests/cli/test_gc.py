@@ -49,7 +49,7 @@ def test_nothing_happens_by_default(ldb: Ldb, base: Path) -> None:
 def test_young_garbage_waits(ldb: Ldb, base: Path) -> None:
     before = files(base)
     said = run(ldb, base, "--prune", "--grace", "1h", "-v")
-    assert "too young to tell: 1 pack(s), 1 loose blob(s)" in said
+    assert "nothing to delete; too young to tell: 1 pack(s), 1 loose blob(s)" in said
     assert files(base) == before
 
 

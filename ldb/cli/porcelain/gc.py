@@ -91,7 +91,8 @@ def _print(report: GcReport, out: Output) -> None:
     if report.unfinished:
         out.say("not finished: run it again in an hour")
     if not (report.deleted or report.condemned or report.waiting or report.temporaries):
-        out.say("nothing to delete")
+        young = f"; too young to tell: {_words(report.young)}" if report.young else ""
+        out.say(f"nothing to delete{young}")
     elif report.dry_run:
         out.say("nothing was changed: --prune does it")
     out.detail(f"too young to tell: {_words(report.young)}")

@@ -41,5 +41,5 @@ def command(app: App, dry_run: bool, out: Output) -> None:
     else:
         new = f"{report.new_packs} pack(s), {report.new_bytes / 1e6:.1f} MB"
         out.say(f"put together: {old}, as {new}")
-        out.say("the old ones can go: ldb gc --prune")
+        out.say("the old ones can go when they are three days old: ldb gc --prune")
     out.detail(f"{report.blobs} blobs copied")
