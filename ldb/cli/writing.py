@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 import click
@@ -77,8 +78,13 @@ def options_of(
     return in_format(made, format_, params)
 
 
-def tell(report: InstantiateReport, options: InstantiateOptions, out: Output) -> int | None:
-    """Say what was written where; the exit code."""
+def tell(
+    report: InstantiateReport,
+    options: InstantiateOptions,
+    out: Output,
+    before: Mapping[str, Any] = MappingProxyType({}),
+) -> int | None:
+    """Say what was written where; the exit code. JSON begins with what was done before."""
     for problem in report.problems:
         out.warn(f"{visible(shown(problem.path))}: {problem.why}")
     for problem in report.passed_over:
@@ -87,7 +93,7 @@ def tell(report: InstantiateReport, options: InstantiateOptions, out: Output) ->
         more = f", {loss.count:,} times" if loss.count > 1 else ""
         out.warn(f"not carried over: {visible(loss.why)} ({visible(shown(loss.first))}{more})")
     if out.as_json:
-        out.json(_value(report, options.folder))
+        out.json({**before, **_value(report, options.folder)})
     else:
         out.say(_summary(report, options.folder, options.labels is not None))
     return FAILED if report.problems else None

@@ -74,6 +74,11 @@ def _fetch(place: Place, text: str, fetched: Fetched, progress: Progress) -> str
     settings = place.instance.settings()
     if not is_remote(uri) or location_of(settings, fixed_folder(uri) if is_glob(uri) else uri):
         return text
+    inside = [each.url for each in settings.locations if each.url.startswith(uri + "/")]
+    if inside:
+        raise BadInput(
+            text, "holds a storage location but lies in none", f"index that one: {inside[0]}"
+        )
     if not any(each.read_add for each in settings.locations):
         hint = "give copies a place: ldb add-storage -a true DIR"
         raise BadInput(text, "lies in no storage location", hint)

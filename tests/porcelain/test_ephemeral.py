@@ -61,6 +61,10 @@ def test_what_is_copied(team: Team, tmp_path: Path) -> None:
     assert problems == []
     with pytest.raises(NotFound, match="nowhere"):
         index_fetching(team.place, [f"{url}/nowhere"])
+    team.register("/out")
+    with pytest.raises(BadInput, match="holds a storage location"):
+        index_fetching(team.place, [url])
+    assert not index_fetching(team.place, [f"{url}/out"]).imported, "it is indexed in place"
 
 
 @pytest.mark.parametrize("key", ["../z.jpg", "x/../../z.jpg", "/z.jpg", "x//z.jpg", "z\0.jpg"])

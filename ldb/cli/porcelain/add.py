@@ -63,18 +63,16 @@ def command(
         return None
     options = InstantiateOptions(place.need_workspace().folder, cache=cache_options(app))
     got = get(place, sources, filters, options, seed=seed, command=argv, progress=out.progress())
-    _tell(got.added, out)
-    return tell_written(got.report, options, out)
+    if not out.as_json:
+        _tell(got.added, out)
+    return tell_written(got.report, options, out, before=_value(got.added))
 
 
 def _tell(done: Changed, out: Output) -> None:
     warn(out, done.warnings)
     total = done.workspace.state.root.count
     if out.as_json:
-        out.json({
-            "selected": done.selected, "added": done.added, "updated": done.updated,
-            "edited": done.edited, "objects": total,
-        })  # fmt: skip
+        out.json(_value(done))
         return
     if done.edited:
         out.say(f"read {plural(done.edited, 'edited annotation')}")
@@ -88,3 +86,13 @@ def _tell(done: Changed, out: Output) -> None:
         ])
         + f"; the draft has {total:,}"
     )  # fmt: skip
+
+
+def _value(done: Changed) -> dict[str, int]:
+    return {
+        "selected": done.selected,
+        "added": done.added,
+        "updated": done.updated,
+        "edited": done.edited,
+        "objects": done.workspace.state.root.count,
+    }

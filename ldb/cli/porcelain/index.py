@@ -19,6 +19,7 @@ from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.engines.base import Engine
 from ldb.engines.opening import open_engine
+from ldb.errors import NotFound
 from ldb.formats.pairs import AUTO
 from ldb.indexing.merge import AnnotationUpdate
 from ldb.porcelain.index import Indexed, index, restore_index
@@ -169,7 +170,12 @@ def _add(there: Place, place: Place, paths: tuple[str, ...], done: Indexed, out:
     sources = [absolute_source(text, place.cwd) for text in paths]
     ids = {absolute_source(text, place.cwd): found for text, found in done.ids.items()}
     command = ("add", *sources)
-    added = add(there, sources, command=command, progress=out.progress(), ids=ids)
+    try:
+        added = add(there, sources, command=command, progress=out.progress(), ids=ids)
+    except NotFound as error:
+        _tell(done, out, None)
+        error.hint = "what is there is indexed, but only labels are: add their objects by `ldb add`"
+        raise
     for message in added.warnings:
         out.warn(message)
     return added

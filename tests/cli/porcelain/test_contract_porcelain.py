@@ -120,6 +120,16 @@ def test_index_copies_into_a_workspace(own_pets: Pets, tmp_path: Path) -> None:
     assert own_pets.at(own_pets.folder / "mine").names("--query", "class == 'cow'") == {"far"}
 
 
+def test_labels_alone_are_nothing_to_add(own_pets: Pets) -> None:
+    note = {"annotation": {"class": "lion"}, "ldb_meta": {"data_object_id": own_pets.id("tom")[3:]}}
+    write(own_pets.data / "labels" / "tom.json", json.dumps(note), None)
+    own_pets.ok("stage", "ds:mine", "mine")
+    done = own_pets("index", "-a", "ws:mine", "-m", "annot", str(own_pets.data / "labels"))
+    assert done.code == 3
+    assert "only labels" in done.err
+    assert own_pets.names("ds:root", "--query", "class == 'lion'") == {"tom"}, "they are indexed"
+
+
 def test_unindex(cats: Pets) -> None:
     assert "ds:cats" in cats.fails(4, "unindex", cats.id("tom"))
     cats.ok("unindex", cats.id("rex"))
@@ -145,6 +155,13 @@ def test_add_physical_and_logical(pets: Pets) -> None:
     pets.ok("add", "--physical", "--query", "class == 'dog'")
     assert visible(pets.folder) == {"rex.jpg", "rex.json", "pup.jpg", "pup.json"}
     assert pets.names() == {"tom"} | DOGS
+    (value,) = pets.json("add", "--physical", pets.id("owl"))
+    assert (value["added"], value["data_objects"]) == (1, 1)
+    (note,) = pets.folder.glob("rex-*.json")
+    note.write_text('{"class": "hero"}')
+    pets.ok("add", "--physical", ".")
+    assert pets.names("--query", "class == 'hero'") == {"rex"}
+    assert json.loads(note.read_text()) == {"class": "hero"}
 
 
 def test_label_versions_and_pull(cats: Pets) -> None:
