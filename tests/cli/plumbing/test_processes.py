@@ -81,4 +81,4 @@ def test_closed_stdin(instance: Instance, tmp_path: Path, environment: dict[str,
         ["sh", "-c", script, "sh", *words], capture_output=True, check=False, env=environment
     )
     assert done.returncode == 2
-    assert b"is closed" in done.stderr
+    assert b"standard input: empty" in done.stderr
