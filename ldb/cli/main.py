@@ -39,7 +39,8 @@ EXIT_CODES: tuple[tuple[type[LdbError], int], ...] = (
 )
 FAILED = 1
 INTERRUPTED = 130
-STANDARD = (0, 1, 2)
+STANDARD = 3
+"""Numbers below are those of the standard streams."""
 COMPLETE_VARIABLE = "_LDB_COMPLETE"
 
 
@@ -88,14 +89,14 @@ def _open_streams() -> None:
     """Standard streams that are closed (`>&-`) lead to nowhere.
 
     Else a file that we open would get the number of one, and what is printed would go into it.
+    A closed stdin stays None: a command that reads it must not take it for an empty one.
     """
-    while (number := os.open(os.devnull, os.O_RDWR)) <= STANDARD[-1]:
+    while (number := os.open(os.devnull, os.O_RDWR)) < STANDARD:
         pass
     os.close(number)
-    for fd, name in zip(STANDARD, ("stdin", "stdout", "stderr"), strict=True):
+    for fd, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
-            nowhere = open(fd, "w" if fd else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
-            setattr(sys, name, nowhere)
+            setattr(sys, name, open(fd, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _run(args: Sequence[str] | None) -> int:

@@ -49,7 +49,8 @@ def command(app: App, sources: tuple[str, ...], yes: bool, revoke: bool, out: Ou
         gone = forget(place, looked)
         out.say("nothing of it is trusted any more" if gone else "nothing of it was trusted")
     elif not looked.trusted:
-        if not yes and not (sys.stdin.isatty() and click.confirm("Trust all of this?", err=True)):
+        asked = sys.stdin is not None and sys.stdin.isatty()
+        if not yes and not (asked and click.confirm("Trust all of this?", err=True)):
             raise Untrusted(_what(looked), "if you do trust it: ldb trust --yes")
         trust(place, looked)
         out.say(f"trusted {plural(len(looked.items), 'piece')} of code")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ldb import instance as instances
 from ldb.backends.local import LocalBackend
 from ldb.instance import Instance
@@ -74,11 +76,15 @@ def test_reader_that_goes_away(
     assert listing.returncode == 1
 
 
-def test_closed_stdin(instance: Instance, tmp_path: Path, environment: dict[str, str]) -> None:
-    words = command(tmp_path / "instance", "hash-object", "--stdin")
+@pytest.mark.parametrize("line", [("hash-object", "--stdin"), ("mk-map", "-t", "dataset")])
+def test_closed_stdin(
+    instance: Instance, tmp_path: Path, environment: dict[str, str], line: tuple[str, ...]
+) -> None:
+    """It is no empty one, of which a map could be made."""
+    words = command(tmp_path / "instance", *line)
     script = 'exec "$@" <&-'
     done = subprocess.run(
         ["sh", "-c", script, "sh", *words], capture_output=True, check=False, env=environment
     )
     assert done.returncode == 2
-    assert b"standard input: empty" in done.stderr
+    assert b"is closed" in done.stderr
