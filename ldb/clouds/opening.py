@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ldb.clouds.base import Client
 from ldb.clouds.options import Options, configured, inherit, options_for, read_options
-from ldb.clouds.plain import plain_s3
+from ldb.clouds.plain import PlainS3, plain_s3
 from ldb.errors import BadInput, Unsupported
 from ldb.processes import carry, forbid_fork
 
@@ -62,8 +62,7 @@ def open_client(url: str, options: Mapping[str, Any] | None = None) -> Client:
 
 def _make_client(scheme: str, bucket: str, where: str, options: Options) -> Client:
     make_wire = _wire_maker(scheme, bucket, options)
-    fast = scheme == "s3" and _is_fast(options) and not options.versions
-    plain = plain_s3(options) if fast else None
+    plain = _plain(options) if scheme == "s3" and _is_fast(options) else None
     if plain is None:
         return _whole_client(where, make_wire, options)
 
@@ -113,16 +112,19 @@ def _s3(bucket: str, options: Options, fast: bool) -> Wire:
     exact = S3Wire(bucket, options)
     if not fast:
         return exact
-    from ldb.clouds.fast import FastS3, FastWire
+    from ldb.clouds.fast import FastS3
     from ldb.clouds.obstores import over_s3, plain_store
 
-    if options.versions:  # which obstore does not list
-        return FastWire(exact, partial(over_s3, bucket, exact, options))
-    plain = plain_s3(options)
+    plain = _plain(options)
     if plain is None:
         return FastS3(exact, partial(over_s3, bucket, exact, options), False, None)
     address = f"{plain.endpoint.rstrip('/')}/{bucket}" if plain.endpoint else None
     return FastS3(exact, partial(plain_store, bucket, plain, options), True, address)
+
+
+def _plain(options: Options) -> PlainS3 | None:
+    """How obstore reaches the bucket by itself, and lists it; it does not list versions."""
+    return None if options.versions else plain_s3(options)
 
 
 def _google(bucket: str, options: Options, fast: bool) -> Wire:
