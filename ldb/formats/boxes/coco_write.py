@@ -39,7 +39,7 @@ from ldb.formats.boxes.shape import (
     text_of,
 )
 from ldb.formats.boxes.sizes import Sizes
-from ldb.formats.boxes.subsets import Subsets, subset_name
+from ldb.formats.boxes.subsets import Subsets, image_folders
 from ldb.formats.jsontext import json_text
 
 KINDS = {"objects": "instances", "captions": "captions", "labels": "labels"}
@@ -64,8 +64,7 @@ class CocoWriter:
         pass
 
     def place(self, placing: Placing) -> Sequence[str]:
-        subset = subset_name(placing.annotation)
-        return ("images", subset) if subset else ("images",)
+        return image_folders(placing.annotation)
 
     def write(self, items: Iterable[Item], folder: Folder) -> Losses:
         losses = Losses()

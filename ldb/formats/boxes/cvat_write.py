@@ -30,7 +30,7 @@ from ldb.formats.boxes.shape import (
     tidy,
 )
 from ldb.formats.boxes.sizes import Sizes
-from ldb.formats.boxes.subsets import subset_name
+from ldb.formats.boxes.subsets import image_folders, subset_name
 from ldb.formats.boxes.xmlwrite import Xml
 
 _TOP = ("objects", "labels", "label", "cvat")
@@ -53,8 +53,7 @@ class CvatWriter:
         pass
 
     def place(self, placing: Placing) -> Sequence[str]:
-        subset = subset_name(placing.annotation)
-        return ("images", subset) if subset else ("images",)
+        return image_folders(placing.annotation)
 
     def write(self, items: Iterable[Item], folder: Folder) -> Losses:
         losses = Losses()

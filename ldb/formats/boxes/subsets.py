@@ -19,6 +19,12 @@ def subset_name(annotation: Any) -> str:
     return subset if _NAME.fullmatch(subset) else ""
 
 
+def image_folders(annotation: Any) -> tuple[str, ...]:
+    """Where the image goes in layouts that have a folder `images` with one a subset in it."""
+    subset = subset_name(annotation)
+    return ("images", subset) if subset else ("images",)
+
+
 class Subsets:
     """The subsets of a dataset; those after the first `MOST` go without files of their own."""
 
