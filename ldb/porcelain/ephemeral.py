@@ -18,6 +18,7 @@ from ldb.clouds.opening import open_client
 from ldb.errors import BadInput, LdbError, NotFound
 from ldb.formats.pairs import stem_of
 from ldb.indexing.read import Problem
+from ldb.instance import Settings
 from ldb.porcelain.clouds import location_of, reach
 from ldb.porcelain.index import Indexed, index
 from ldb.porcelain.place import Place
@@ -36,7 +37,8 @@ def index_fetching(
     """`index`, but cloud paths in no location are copied to the read-add location first."""
     with tempfile.TemporaryDirectory(prefix="ldb-") as folder:
         fetched = Fetched(folder)
-        given = [_fetch(place, text, fetched, progress) for text in paths]
+        settings = place.instance.settings()
+        given = [_fetch(place, settings, text, fetched, progress) for text in paths]
         done = index(place, given, progress=progress, **options)
         return fetched.named_as_given(done)
 
@@ -68,10 +70,11 @@ class Fetched:
         return path if root is None else self.roots[root] + path[len(root) :]
 
 
-def _fetch(place: Place, text: str, fetched: Fetched, progress: Progress) -> str:
+def _fetch(
+    place: Place, settings: Settings, text: str, fetched: Fetched, progress: Progress
+) -> str:
     """The local path that stands for a path: itself, unless it is of a cloud and in no location."""
     uri = to_uri(text, place.cwd)
-    settings = place.instance.settings()
     if not is_remote(uri) or location_of(settings, fixed_folder(uri) if is_glob(uri) else uri):
         return text
     inside = [each.url for each in settings.locations if each.url.startswith(uri + "/")]
