@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -51,10 +51,12 @@ def base(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def trials(base: Path, scenario: str, kind: str) -> tuple[list[Trial], Trial]:
-    """The stopped ones, and the one that got through."""
+def trials(
+    base: Path, scenario: str, kind: str, module: str = "killed_command", where: Sequence[str] = ()
+) -> tuple[list[Trial], Trial]:
+    """The stopped ones, and the one that got through; `where`: what else the module is told."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos.killed_command", str(base), scenario, kind],
+        [sys.executable, "-m", f"tests.chaos.{module}", str(base), scenario, kind, *where],
         cwd=PROJECT,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,

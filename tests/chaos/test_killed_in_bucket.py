@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.killed_command import Trial
-from tests.chaos.test_killed_command import PROJECT, base, check
+from tests.chaos.test_killed_command import base, check
+from tests.chaos.test_killed_command import trials as stopped_trials
 from tests.clouds.buckets import Bucket
 
 __all__ = ["base"]
@@ -41,19 +39,7 @@ ELSEWHERE = ("first index", "commit", "repack", "gc")
 def trials(base: Path, scenario: str, kind: str, bucket: Bucket) -> tuple[list[Trial], Trial]:
     """The stopped ones, and the one that got through."""
     where = (bucket.scheme, str(bucket.server.port), bucket.name)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos.killed_in_bucket", str(base), scenario, kind, *where],
-        cwd=PROJECT,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    *stopped, last = [Trial(**one) for one in json.loads(done.stdout)]
-    assert last.code == 0, last.said
-    assert not last.problems
-    return stopped, last
+    return stopped_trials(base, scenario, kind, "killed_in_bucket", where)
 
 
 def killed(base: Path, scenario: str, bucket: Bucket) -> None:
