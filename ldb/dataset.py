@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ldb.errors import Conflict
@@ -19,6 +20,7 @@ from ldb.history import (
     MapRoot,
     Operation,
     Version,
+    ancestors,
     dataset_root,
     now,
     publish,
@@ -29,6 +31,7 @@ from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import RefName
+from ldb.refs.store import Ref
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,14 +79,18 @@ def commit_dataset(
     message: str,
     author: str,
     known: Version | None = None,
+    again: bool = False,
 ) -> Version | None:
     """Publish `draft` as the next version of `ref`, merged with what others committed.
 
     None where the newest version holds all that already. Raises `Conflict` listing ids where
-    the same object was changed both here and there.
+    the same object was changed both here and there, and where the dataset that the draft was
+    staged from has been deleted since, unless that one is to be made `again`.
     """
 
     def make(current: Version | None) -> Commit | None:
+        if not (again and current is None):
+            _refuse_deleted(instance, ref, draft, current)
         root = _merged(instance, ref, draft, current)
         if current is not None and root.root == dataset_root(current).root:
             return None
@@ -105,6 +112,42 @@ def commit_dataset(
         )
 
     return publish(instance, ref, make, known)
+
+
+def _refuse_deleted(
+    instance: Instance, ref: RefName, draft: Draft, current: Version | None
+) -> None:
+    """Raise `Conflict` where `ref` was deleted after the draft was staged from it.
+
+    Nothing is asked where `ref` is still at the version that the draft was staged from.
+    """
+    base = draft.base_version
+    if base is None or base.ref != ref or (current and current.oid == base.oid):
+        return
+    since = takewhile(lambda each: each.number > base.number, instance.refs.history(ref))
+    gone = next((each for each in since if each.target is None), None)
+    if gone is None:
+        return
+    if current is None:
+        raise deleted(instance, gone, base)
+    if all(version.oid != base.oid for version in ancestors(instance, current)):
+        raise Conflict(
+            str(ref),
+            f"what this draft was staged from, {base}",
+            f"{current}, which does not come from it: {base.ref} was deleted in between",
+            "save the draft under a name of its own: ldb commit ds:NEW",
+        )
+
+
+def deleted(instance: Instance, gone: Ref, base: Version) -> Conflict:
+    """What to tell somebody whose draft, of `base`, is of a dataset that is deleted: `gone`."""
+    again = f"`ldb commit {base.ref}` makes {base.ref} again"
+    name = instance.refs.called_now(gone)
+    if name is None:
+        found, hint = "that it was deleted", f"{again}; `ldb commit ds:NEW` saves it elsewhere"
+    else:
+        found, hint = f"that it was renamed to {name}", f"ldb commit {name}; {again}"
+    return Conflict(str(base.ref), f"the dataset this draft was staged from, {base}", found, hint)
 
 
 def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | None) -> MapRoot:

@@ -282,7 +282,9 @@ def _what_exists(instance: Instance, spec: VersionSpec) -> str:
     if newest is not None and newest.target is not None:
         return f"the newest version is {newest}"
     if newest is not None:
-        return f"it was deleted; its versions up to .v{newest.number - 1} can still be named"
+        name = instance.refs.called_now(newest)
+        gone = f"it was renamed to {name}" if name else "it was deleted"
+        return f"{gone}; its versions up to .v{newest.number - 1} can still be named"
     if spec.ref == INDEX:
         return "nothing has been indexed yet: ldb index PATH"
     meant = nearest_dataset(instance, spec.ref.name)

@@ -187,9 +187,21 @@ def test_under_another_name(instance: Instance) -> None:
 def test_draft_of_a_deleted_dataset(instance: Instance) -> None:
     base = commit(instance, {1: 1})
     instance.refs.advance(CATS, instance.refs.head(CATS), None, "")
-    again = commit(instance, {1: 1, 2: 2}, base)
+    with pytest.raises(Conflict, match="that it was deleted"):
+        commit(instance, {1: 1, 2: 2}, base)
+    made = draft(instance, {1: 1, 2: 2}, base)
+    again = commit_dataset(instance, CATS, made, "", "", again=True)
+    assert again is not None
     assert (again.number, again.commit.parents) == (3, (base.oid,))
     assert saved(instance, again) == {1: 1, 2: 2}
+
+
+def test_deleted_after_the_head_was_asked(instance: Instance) -> None:
+    """What a command took for the head is a version still; the tombstone after it wins."""
+    base = commit(instance, {1: 1})
+    instance.refs.advance(CATS, instance.refs.head(CATS), None, "")
+    with pytest.raises(Conflict, match="that it was deleted"):
+        commit_dataset(instance, CATS, draft(instance, {1: 1, 2: 2}, base), "", "", base)
 
 
 def test_many_writers(instance: Instance) -> None:

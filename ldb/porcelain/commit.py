@@ -32,6 +32,8 @@ class Committed:
     older: bool = False
     """Nothing to commit, but the draft is of an older version than the newest."""
     head: Version | None = None
+    gone: bool = False
+    """Nothing to commit, and the dataset that the draft is of has been deleted or renamed."""
 
 
 def commit(
@@ -43,6 +45,7 @@ def commit(
 ) -> Committed:
     """Commit the draft, to the dataset `name` if one is given. Raises `Conflict`.
 
+    A dataset that was deleted since the draft was staged is made again only if it is named.
     `restore` makes an unchanged draft of an older version the newest again. `auto_pull` gives
     the draft the newest annotations first.
     """
@@ -58,12 +61,15 @@ def commit(
             return _restore(place, workspace, ref, before, message)
         base, root = workspace.state.base, workspace.state.root
         same_name = base is not None and base.name == ref.name
-        if not workspace.state.dirty and (same_name or not root.count):
+        gone = same_name and before is None
+        if not workspace.state.dirty and (same_name or not root.count) and not (gone and name):
             older = base is not None and before is not None and before.oid != base.commit
-            return Committed(None, older=older and same_name, head=before)
+            return Committed(None, older=older and same_name, head=before, gone=gone)
         _refuse_another(place, workspace, ref, before)
         draft = _draft(workspace)
-        version = commit_dataset(place.instance, ref, draft, message, place.author, before)
+        version = commit_dataset(
+            place.instance, ref, draft, message, place.author, before, again=bool(name)
+        )
         newest = version or head(place.instance, ref)
         assert newest is not None
         _stage(place, workspace, newest)
@@ -145,7 +151,7 @@ def _restore(
             name=ref.name,
             number=0,
             maps=base.commit.maps,
-            parents=(current.oid,) if current else (),
+            parents=(current.oid,) if current else (base.oid,),  # deleted: it goes on from there
             operations=(operation,),
             author=place.author,
             message=message or f"Restore {base}",

@@ -78,8 +78,9 @@ def _whole(spec: VersionSpec) -> RefName:
     return spec.ref
 
 
-def _delete(place: Place, newest: Ref) -> None:
-    outcome = place.instance.refs.advance(newest.name, newest, None, place.author)
+def _delete(place: Place, newest: Ref, renamed: RefName | None = None) -> None:
+    refs = place.instance.refs
+    outcome = refs.advance(newest.name, newest, None, place.author, renamed)
     if not isinstance(outcome, Advanced):
         raise Conflict(
             str(newest.name),
@@ -112,7 +113,7 @@ def rename_dataset(place: Place, old: VersionSpec, new: str) -> Version:
 
     version = publish(place.instance, target, make) or resolve(place.instance, VersionSpec(target))
     try:
-        _delete(place, newest)
+        _delete(place, newest, target)
     except Conflict as error:
         error.hint = f"{version} holds {source}; {ref} has moved on meanwhile and is left"
         raise

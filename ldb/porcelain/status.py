@@ -24,6 +24,10 @@ class DraftStatus:
     """The newest version of the dataset; empty where there is none."""
     behind: int
     """Versions that others committed since the draft was staged."""
+    gone: bool = False
+    """Whether the dataset that the draft was staged from is deleted."""
+    renamed: str = ""
+    """What that one is called now, `ds:name`; empty where it was not renamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ def draft_status(instance: Instance, folder: str, state: State) -> DraftStatus:
     head = instance.refs.head(dataset_ref(state.dataset)) if state.dataset else None
     newest = head.number if head is not None and head.target is not None else 0
     base = state.base
+    gone = bool(base and head and head.target is None)
+    renamed = instance.refs.called_now(head) if gone and head else None
     behind = newest - base.number if base and base.name == state.dataset else newest
     return DraftStatus(
         folder=folder,
@@ -49,6 +55,8 @@ def draft_status(instance: Instance, folder: str, state: State) -> DraftStatus:
         changes=state.changes,
         head=f"ds:{state.dataset}.v{newest}" if newest else "",
         behind=max(0, behind),
+        gone=gone,
+        renamed=str(renamed) if renamed else "",
     )
 
 

@@ -16,7 +16,7 @@ from itertools import islice
 from ldb.backends.base import Backend, Buffer, Outcome, Range
 from ldb.errors import BadName, Corrupt, LdbError, NotFound
 from ldb.ids import Oid
-from ldb.refs.name import INDEX, MAX_NUMBER, RefKind, RefName, unquote
+from ldb.refs.name import INDEX, MAX_NUMBER, RefKind, RefName, dataset_ref, unquote
 
 MAX_AUTHOR = 4096
 """Characters of an author's name that are kept."""
@@ -39,6 +39,8 @@ class Ref:
     author: str
     time: str
     """UTC, ISO 8601 with milliseconds, by the writer's clock."""
+    renamed: RefName | None = None
+    """Of a tombstone: the name that the dataset has got instead."""
 
     def __str__(self) -> str:
         return f"{self.name}.v{self.number}"
@@ -80,6 +82,15 @@ class RefStore:
         if head is None or head.target is None:
             raise NotFound("dataset" if name != INDEX else "index", name)
         return head
+
+    def called_now(self, gone: Ref) -> RefName | None:
+        """What a deleted dataset is called now; None where it was not renamed, or is gone there."""
+        seen: set[RefName] = set()
+        newest: Ref | None = gone
+        while newest is not None and newest.target is None and newest.name not in seen:
+            seen.add(newest.name)
+            newest = self.head(newest.renamed) if newest.renamed else None
+        return newest.name if newest is not None and newest.target is not None else None
 
     def get(self, name: RefName, number: int) -> Ref:
         """Version `number` of `name`, for ever the same; raises `NotFound`."""
@@ -134,7 +145,12 @@ class RefStore:
             after = f"{last.prefix}~" if last and name == last else page[-1].key
 
     def advance(
-        self, name: RefName, expected: Ref | None, target: Oid | None, author: str
+        self,
+        name: RefName,
+        expected: Ref | None,
+        target: Oid | None,
+        author: str,
+        renamed: RefName | None = None,
     ) -> Advanced | Lost:
         """Make `target` (None: a tombstone) the version after `expected`, if that is the head.
 
@@ -147,6 +163,7 @@ class RefStore:
             writer=secrets.token_hex(16),
             author=" ".join(author.split())[:MAX_AUTHOR],
             time=_now(),
+            renamed=renamed,
         )
         if ref.number >= MAX_NUMBER:
             raise BadName(name, "has used up its version numbers")
@@ -195,9 +212,10 @@ def encode(ref: Ref) -> bytes:
     """The body of a ref file."""
     target = str(ref.target) if ref.target is not None else "-"
     author = "".join(char if char.isprintable() else " " for char in ref.author)
+    renamed = f"renamed {ref.renamed}\n" if ref.renamed else ""
     head = (
         f"ldb-ref 1\nkey {ref.name.key(ref.number)}\ncommit {target}\n"
-        f"writer {ref.writer}\nauthor {author}\ntime {ref.time}\n"
+        f"writer {ref.writer}\nauthor {author}\ntime {ref.time}\n{renamed}"
     ).encode("utf-8", "replace")
     return head + b"check %s\n" % hashlib.sha256(head).hexdigest().encode()
 
@@ -215,7 +233,16 @@ def decode(name: RefName, number: int, data: bytes, where: str) -> Ref:
         if fields["key"] != name.key(number):
             raise ValueError(f"the file of {fields['key']}, moved here")
         target = None if fields["commit"] == "-" else Oid.from_hex(fields["commit"])
-        return Ref(name, number, target, fields["writer"], fields["author"], fields["time"])
+        renamed = fields.get("renamed")
+        return Ref(
+            name,
+            number,
+            target,
+            fields["writer"],
+            fields["author"],
+            fields["time"],
+            dataset_ref(renamed.removeprefix("ds:")) if renamed else None,
+        )
     except (ValueError, KeyError, LdbError) as error:
         raise Corrupt(f"{name}.v{number}", f"{where}: {error}") from None
 

@@ -34,10 +34,15 @@ class CountedRefs(RefStore):
     """Counts the races that are lost."""
 
     def advance(
-        self, name: RefName, expected: Ref | None, target: Oid | None, author: str
+        self,
+        name: RefName,
+        expected: Ref | None,
+        target: Oid | None,
+        author: str,
+        renamed: RefName | None = None,
     ) -> Advanced | Lost:
         global lost
-        outcome = super().advance(name, expected, target, author)
+        outcome = super().advance(name, expected, target, author, renamed)
         lost += isinstance(outcome, Lost)
         return outcome
 

@@ -258,6 +258,7 @@ GOOD = encode(SAMPLE).decode().rpartition("check ")[0]
         lambda text: text.replace("commit " + "0" * 63 + "1", "commit zz"),
         lambda text: text.replace("commit ", "comit "),
         lambda text: text.replace("writer ", "wrote "),
+        lambda text: text + "renamed ds:a/b\n",
         lambda text: "",
         lambda text: "ldb-ref 1\n",
     ],
@@ -271,6 +272,31 @@ def test_signed_nonsense(change: Callable[[str], str]) -> None:
 @pytest.mark.parametrize("more", ["later yes\n", "alone\n", "check this out\n", "\n"])
 def test_lines_of_a_later_format_are_ignored(more: str) -> None:
     assert decode(CATS, 1, signed(GOOD + more), "here") == SAMPLE
+
+
+def test_renamed(refs: RefStore) -> None:
+    """A tombstone says the new name, that of a renamed one the newer; rings and ends say none."""
+    names = [dataset_ref(name) for name in ("a", "b", "c")]
+    heads = {}
+    for name in names:
+        outcome = refs.advance(name, None, oid(1), "")
+        assert isinstance(outcome, Advanced)
+        heads[name] = outcome.ref
+
+    def rename(old: RefName, new: RefName | None) -> Ref:
+        outcome = refs.advance(old, heads[old], None, "", new)
+        assert isinstance(outcome, Advanced)
+        assert refs.head(old) == outcome.ref
+        return outcome.ref
+
+    first = rename(names[0], names[1])
+    assert refs.called_now(first) == names[1]
+    second = rename(names[1], names[2])
+    assert refs.called_now(first) == refs.called_now(second) == names[2]
+    rename(names[2], names[0])
+    assert refs.called_now(first) is None
+    refs.advance(names[0], first, oid(2), "")
+    assert refs.called_now(second) == names[0]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def command(
     """Save the draft as the next version of its dataset, or of ds:NAME.
 
     Changes that others committed meanwhile are merged; the same object changed here and
-    there is a conflict (exit code 4) and nothing is saved. Nothing to commit makes none.
+    there is a conflict (exit code 4) and nothing is saved. So is a dataset that was
+    deleted or renamed since; naming it makes it again. Nothing to commit makes none.
 
     \b
     Examples:
@@ -78,4 +79,6 @@ def _nothing(committed: Committed) -> str:
             f"nothing to commit; the draft is of an older version than {committed.head}: "
             "`ldb commit --restore` makes it the newest"
         )
+    if committed.gone:
+        return "nothing to commit; the dataset was deleted or renamed since: `ldb status` tells"
     return "nothing to commit"

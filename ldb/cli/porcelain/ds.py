@@ -55,7 +55,8 @@ def list_(app: App, everything: bool, out: Output) -> None:
 def _row(each: Listed) -> tuple[str, str, str, str, str]:
     if each.version is None:
         time = each.ref.time[:19].replace("T", " ")
-        return str(each.ref), "deleted", time, each.ref.author, ""
+        what = f"renamed to {each.ref.renamed}" if each.ref.renamed else ""
+        return str(each.ref), "deleted", time, each.ref.author, what
     commit = each.version.commit
     first_line = commit.message.partition("\n")[0]
     count = f"{showing.objects_in(each.version):,}"
@@ -66,7 +67,8 @@ def _row(each: Listed) -> tuple[str, str, str, str, str]:
 def _value(each: Listed) -> dict[str, Any]:
     value: dict[str, Any] = {"version": str(each.ref), "deleted": each.version is None}
     if each.version is None:
-        return {**value, "time": each.ref.time, "author": each.ref.author}
+        renamed = str(each.ref.renamed) if each.ref.renamed else None
+        return {**value, "time": each.ref.time, "author": each.ref.author, "renamed": renamed}
     commit = each.version.commit
     return {
         **value,
@@ -103,7 +105,9 @@ def rename(app: App, old: str, new: str, out: Output) -> None:
     Its versions keep their old names too; `ldb log ds:NEW` goes back to them.
     """
     version = rename_dataset(place_of(app), parse_version(old), new.removeprefix("ds:"))
-    out.say(f"{old} is {version} now")
+    out.say(
+        f"{old} is {version} now; workspaces staged from the old name: `ldb commit {version.ref}`"
+    )
 
 
 @command.command("export")

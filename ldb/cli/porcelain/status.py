@@ -81,6 +81,8 @@ def _json(status: DraftStatus) -> dict[str, object]:
         **changes_json(status.changes),
         "newest": status.head or None,
         "behind": status.behind,
+        "deleted": status.gone,
+        "renamed": status.renamed or None,
     }
 
 
@@ -98,3 +100,9 @@ def _show(status: DraftStatus, out: Output) -> None:
         out.data("no changes")
     if status.behind:
         out.data(f"{status.head} is newer: `ldb commit` merges with it")
+    if status.renamed:
+        out.data(
+            f"{name} was renamed since: `ldb commit {status.renamed}` saves under its new name"
+        )
+    elif status.gone:
+        out.data(f"{name} was deleted since: `ldb commit {name}` makes it again")

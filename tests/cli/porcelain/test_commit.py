@@ -166,10 +166,65 @@ def test_new_dataset_made_twice(pets: Pets, tmp_path: Path) -> None:
 
 
 def test_deleted_meanwhile(cats: Pets) -> None:
+    """It comes back only if it is named: whoever deleted it would not expect it."""
     cats.ok("add", cats.id("rex"))
     cats.ok("ds", "del", "ds:cats")
-    assert cats.ok("commit").err == "ds:cats.v3: 3 data objects\n", "numbers are not used twice"
+    assert cats.ok("status").out.splitlines()[-1].startswith("ds:cats was deleted since")
+    message = cats.fails(4, "commit")
+    assert "ds:cats: expected the dataset this draft was staged from, ds:cats.v1" in message
+    assert "found that it was deleted" in message
+    assert "`ldb commit ds:cats` makes ds:cats again" in message
+    assert cats.ok("ds", "list").out == ""
+    said = cats.ok("commit", "ds:cats").err
+    assert said == "ds:cats.v3: 3 data objects\n", "numbers are not used twice"
     assert "was deleted here" in cats.fails(3, "list", "ds:cats.v2")
+    cats.ok("add", cats.id("ara"))
+    assert cats.ok("commit").err == "ds:cats.v4: 4 data objects\n"
+
+
+def test_renamed_meanwhile(cats: Pets) -> None:
+    cats.ok("add", cats.id("rex"))
+    cats.ok("ds", "rename", "ds:cats", "ds:pets")
+    cats.ok("ds", "rename", "ds:pets", "ds:felines")
+    assert "renamed since: `ldb commit ds:felines`" in cats.ok("status").out.splitlines()[-1]
+    message = cats.fails(4, "commit")
+    assert "that it was renamed to ds:felines" in message
+    assert "hint: ldb commit ds:felines;" in message
+    assert [each["version"] for each in cats.json("ds", "list")[0]] == ["ds:felines.v1"]
+    assert cats.ok("commit", "ds:felines").err == "ds:felines.v2: 3 data objects\n"
+    assert cats.names() == cats.names("ds:felines") == CATS | {"rex"}
+    assert "renamed to ds:felines; its" in cats.fails(3, "list", "ds:cats")
+
+
+def test_unchanged_draft_of_a_deleted_dataset(cats: Pets) -> None:
+    cats.ok("ds", "del", "ds:cats")
+    assert "was deleted or renamed since" in cats.ok("commit").err
+    assert cats.ok("ds", "list").out == ""
+    assert cats.ok("commit", "ds:cats").err == "ds:cats.v3: 2 data objects\n"
+
+
+def test_brought_back_meanwhile(cats: Pets, tmp_path: Path) -> None:
+    """The dataset of the draft is there, whatever was done to it in between."""
+    one, other = two(cats, tmp_path)
+    other.ok("add", other.id("rex"))
+    one.ok("ds", "del", "ds:cats")
+    one.ok("commit", "--restore")
+    assert other.ok("commit").err == "ds:cats.v4: 3 data objects\n"
+
+
+def test_another_dataset_of_the_name_meanwhile(cats: Pets, tmp_path: Path) -> None:
+    cats.ok("add", cats.id("rex"))
+    cats.ok("ds", "del", "ds:cats")
+    other = cats.at(tmp_path / "other")
+    other.ok("stage", "ds:cats")
+    other.ok("add", other.id("ara"))
+    assert other.ok("commit").err == "ds:cats.v3: 1 data object\n", "a new draft of an old name"
+    for args in ((), ("ds:cats",)):
+        message = cats.fails(4, "commit", *args)
+        assert "found ds:cats.v3, which does not come from it" in message
+        assert "ldb commit ds:NEW" in message
+    assert cats.names("ds:cats") == {"ara"}
+    cats.ok("commit", "ds:felines")
 
 
 def test_many_at_once(cats: Pets, tmp_path: Path) -> None:

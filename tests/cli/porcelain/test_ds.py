@@ -56,6 +56,7 @@ def test_deleted_comes_back(cats: Pets) -> None:
     again.ok("commit", "--restore")
     assert versions(cats) == ["ds:cats.v3"]
     assert cats.names("ds:cats") == CATS
+    assert [each["version"] for each in cats.json("log", "ds:cats")] == ["ds:cats.v3", "ds:cats.v1"]
 
 
 def test_del_of_several_is_all_or_nothing(cats: Pets) -> None:
@@ -80,6 +81,7 @@ def test_rename(cats: Pets) -> None:
     assert "ds:pets.v1" in cats.ok("ds", "rename", "ds:cats", "ds:pets").err
     assert versions(cats) == ["ds:pets.v1"]
     assert versions(cats, "-a") == ["ds:cats.v3", "ds:cats.v2", "ds:cats.v1", "ds:pets.v1"]
+    assert cats.json("ds", "list", "-a")[0][0]["renamed"] == "ds:pets"
     assert cats.names("ds:pets") == {"kit"}
     log = cats.ok("log", "ds:pets").out
     assert "without tom" in log

@@ -19,7 +19,7 @@ def history(cats: Pets) -> Pets:
     cats.annotate("kit", {"class": "cat", "fat": True})
     cats.ok("add", "ds:root", "--path", "rex")
     cats.ok("add", cats.id("owl"))
-    cats.ok("commit", "-m", "more")
+    cats.ok("commit", "-m", "more", "ds:cats")
     return cats
 
 

@@ -30,6 +30,7 @@ def test_changes(cats: Pets) -> None:
     assert value == {
         "workspace": str(cats.folder), "dataset": "ds:cats", "base": "ds:cats.v1", "objects": 3,
         "added": 2, "removed": 1, "changed": 1, "newest": "ds:cats.v1", "behind": 0,
+        "deleted": False, "renamed": None,
     }  # fmt: skip
 
 
