@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ldb.catalog import PATHS, Catalog, path_key
+from ldb.catalog import PATHS, Catalog, as_keys, key_bytes, path_key
 from ldb.errors import BadInput
 from ldb.formats.pairs import is_annotation
 from ldb.history import SourceUsed
@@ -21,6 +22,7 @@ from ldb.porcelain.place import Place
 from ldb.porcelain.sources import Selection, draft_rows, overlaid, plugins_of
 from ldb.porcelain.written import Standing, standing
 from ldb.progress import SILENT, Progress
+from ldb.query.scanning import scan_records
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec, Warnings, apply_filters
 from ldb.storage.location import to_uri
@@ -37,6 +39,8 @@ class Synced:
     updated: int
     edited: int
     """Annotations that were edited in the workspace."""
+    kept: int = 0
+    """Objects that stay though no file stands for them: none was ever written here."""
     warnings: tuple[str, ...] = ()
 
 
@@ -52,24 +56,22 @@ def sync(
     """Make the draft hold what sources and filters give and nothing else.
 
     No source: the files of the workspace. An object whose data file was removed leaves the
-    draft, edited annotations are taken, new files are indexed where the user wants that
-    (`place.auto_index`) and are left out with a warning where not.
+    draft, one that was never written there stays, edited annotations are taken, new files are
+    indexed where the user wants that (`place.auto_index`) and are left out with a warning where
+    not.
     """
     with place.changing() as place:
         workspace = place.need_workspace()
-        listed: frozenset[bytes] | None = None
+        kept = 0
         if sources:
             found = gathered(place, sources, filters, "none", seed, command, progress)
         else:
-            found, listed = _of_folder(place, filters, seed, command, progress)
+            found, kept = _of_folder(place, filters, seed, command, progress)
         before = draft_rows(place, workspace)
         changes, counts = _replacing(before, found.rows)
         operation = operation_for(command, found.chosen, filters, seed)
         done = apply(workspace, changes, operation, counts)
-        warnings = list(found.warnings)
-        if listed is not None and counts["removed"]:
-            warnings += _never_written(before, found.rows, listed)
-        return Synced(done, **counts, edited=found.edited, warnings=tuple(warnings))
+        return Synced(done, **counts, edited=found.edited, kept=kept, warnings=found.warnings)
 
 
 def _of_folder(
@@ -78,8 +80,9 @@ def _of_folder(
     seed: int | None,
     command: Sequence[str],
     progress: Progress,
-) -> tuple[Gathered, frozenset[bytes]]:
-    """What the files of the workspace stand for; and objects that were ever written there."""
+) -> tuple[Gathered, int]:
+    """What the files of the workspace stand for, with what was never written there; and how much
+    of the latter filters have left."""
     workspace = place.need_workspace()
     found = standing(place)
     edits = read_edits(place, [workspace.folder])
@@ -92,12 +95,31 @@ def _of_folder(
             "`ldb instantiate` writes files; `ldb del ds:root` empties the draft",
         )
     place = index_edits(place, edits, command)
-    rows = overlaid(place, ids, found.objects, edits.oids)
+    unwritten = _never_written(place, workspace, {*found.listed, *found.objects, *ids})
+    rows = overlaid(place, ids, {*found.objects, *key_bytes(unwritten)}, edits.oids)
     plugins = plugins_of(place, place.catalog, warnings, progress)
     told = Warnings(warnings)
     rows = apply_filters(place.catalog, rows, filters, seed, told, progress, plugins=plugins)
     chosen = Selection(rows, (SourceUsed("ws:" + workspace.folder),), place.catalog)
-    return Gathered(chosen, by_id(rows), len(edits.oids), tuple(warnings)), found.listed
+    given = Gathered(chosen, by_id(rows), len(edits.oids), tuple(warnings))
+    return given, int(np.isin(rows.ids, unwritten).sum())
+
+
+def _never_written(
+    place: Place, workspace: Workspace, written: Collection[bytes]
+) -> NDArray[np.bytes_]:
+    """Objects of the draft of which no file ever was in the folder, so that none was removed:
+    added since `instantiate` ran, or could not be written. What the index saw there was there."""
+    width = place.instance.id_bytes
+    drafted = draft_rows(place, workspace).ids
+    known = as_keys([each for each in written if len(each) == width], width)
+    unwritten = drafted[~np.isin(drafted, known)]
+    below = to_uri(workspace.folder, place.cwd) + "/"
+    seen = np.zeros(len(unwritten), np.bool_)
+    for positions, records in scan_records(place.catalog, unwritten):
+        here = [any(each.path.startswith(below) for each in record.paths) for record in records]
+        seen[positions] = here
+    return unwritten[~seen]
 
 
 def _new_files(
@@ -159,17 +181,3 @@ def _replacing(before: Selected, rows: Selected) -> tuple[Iterator[Changes], dic
     parts = (changes.slice(start, start + CHUNK) for start in range(0, len(keys), CHUNK))
     added = len(rows) - int(there.sum())
     return parts, {"added": added, "removed": len(gone), "updated": int(other.sum())}
-
-
-def _never_written(before: Selected, rows: Selected, listed: frozenset[bytes]) -> list[str]:
-    """A word on objects that left the draft though nobody removed their files."""
-    gone = before.ids[~np.isin(before.ids, rows.ids, assume_unique=True)]
-    width = gone.dtype.itemsize
-    raw = gone.tobytes()
-    never = sum(raw[at : at + width] not in listed for at in range(0, len(raw), width))
-    if not never:
-        return []
-    return [
-        f"{never:,} of the removed had never been instantiated here; "
-        "`ldb instantiate` before the next sync if they are to stay"
-    ]

@@ -30,9 +30,10 @@ def command(
 ) -> None:
     """Make the draft equal to the files in the workspace, or to SOURCES.
 
-    Without SOURCES: objects whose files were removed by hand leave the draft, edited
-    annotations become new versions, and new files are indexed and added where
-    core.auto_index is true. With SOURCES the draft holds what these give, and nothing else.
+    Without SOURCES: objects whose files were removed by hand leave the draft, those that
+    were never instantiated here stay, edited annotations become new versions, and new
+    files are indexed and added where core.auto_index is true. With SOURCES the draft holds
+    what these give, and nothing else.
 
     \b
     Examples:
@@ -53,7 +54,7 @@ def command(
     if out.as_json:
         out.json({
             "added": done.added, "removed": done.removed, "updated": done.updated,
-            "edited": done.edited, "objects": total,
+            "edited": done.edited, "kept": done.kept, "objects": total,
         })  # fmt: skip
         return
     if done.edited:
@@ -63,4 +64,10 @@ def command(
         f"removed {done.removed:,}" if done.removed else "",
         f"updated {done.updated:,}" if done.updated else "",
     ])  # fmt: skip
+    if done.kept:
+        stay = "stays" if done.kept == 1 else "stay"
+        out.say(
+            f"{plural(done.kept, 'data object')} of the draft that no file here ever stood for "
+            f"{stay}: `ldb instantiate` writes, `ldb del` removes"
+        )
     out.say(f"{changes or 'nothing to change'}; the draft has {plural(total, 'data object')}")

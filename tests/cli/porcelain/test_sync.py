@@ -135,10 +135,42 @@ def test_folder_without_files_empties_nothing(cats: Pets) -> None:
 
 
 def test_objects_that_were_never_written(written: Pets) -> None:
+    """Nobody removed their files, so they stay, with what the draft has of them."""
     written.ok("add", "--query", "class == 'dog'")
+    written.ok("config", "set", "transform.small.run", '["true"]')
+    written.ok("transform", "-a", "small", written.id("rex"))
+    small = written.json("transform")[1]
+    assert small["name"] == "small"
+    file(written, "tom", "jpg").unlink()
     result = written.ok("sync")
-    assert "2 of the removed had never been instantiated here" in result.err
-    assert written.names() == CATS
+    assert "2 data objects of the draft that no file here ever stood for stay" in result.err
+    assert result.err.endswith("removed 1; the draft has 3 data objects\n")
+    assert written.names() == {"kit"} | DOGS
+    assert written.json("transform")[1] == small
+    assert written.json("sync")[0] == {
+        "added": 0, "removed": 0, "updated": 0, "edited": 0, "kept": 2, "objects": 3,
+    }  # fmt: skip
+    written.ok("sync", "--query", "class == 'cat'")
+    assert written.names() == {"kit"}, "filters choose among these too"
+
+
+def test_instantiate_that_failed_in_part(own_pets: Pets) -> None:
+    """What could not be written is no deletion; once it was written, its removal is one."""
+    pets = own_pets
+    pets.ok("stage", "ds:all")
+    pets.ok("add", "ds:root")
+    away = pets.data / "away"
+    (pets.data / "dogs").rename(away)
+    assert pets("instantiate").code == 1
+    file(pets, "tom", "jpg").unlink()
+    file(pets, "tom", "json").unlink()
+    result = pets.ok("sync")
+    assert "2 data objects of the draft that no file here ever stood for stay" in result.err
+    assert pets.names() == ALL - {"tom"}
+    away.rename(pets.data / "dogs")
+    pets.ok("instantiate")
+    file(pets, "rex", "jpg").unlink()
+    assert pets.ok("sync").err == "removed 1; the draft has 4 data objects\n"
 
 
 def test_stopped_instantiate(written: Pets) -> None:
