@@ -36,7 +36,7 @@ class _Store(Protocol):
     def salted(self) -> bool: ...
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob: ...
     def get_many(self, oids: Sequence[Oid]) -> list[Blob]: ...
-    def packed(self, oids: Sequence[Oid]) -> list[bool]: ...
+    def packed(self, oids: Sequence[Oid], thrifty: bool = False) -> list[bool]: ...
     def adopt(self, pack: Pack) -> None: ...
 
 
@@ -47,7 +47,8 @@ class _Source(Protocol):
 class BatchWriter:
     """Context manager: publishes on a clean exit; on an exception nothing further.
 
-    Blobs that the store's packs hold already are skipped. Its own blobs can be read back
+    Blobs that the store's packs hold already are skipped, as far as looking for them costs less
+    than writing them. Its own blobs can be read back
     at once. `packs` names what was published.
     """
 
@@ -102,7 +103,7 @@ class BatchWriter:
         Blocks that are wanted whole come over as they are, once every blob in them is proven.
         """
         names = [Oid(row.tobytes()) for row in oids]
-        known = self._store.packed(names)
+        known = self._store.packed(names, thrifty=True)
         for group in source.groups(oids):
             positions = group.positions.tolist()
             named, block = [names[at] for at in positions], group.whole
@@ -142,7 +143,7 @@ class BatchWriter:
     def _settle(self) -> None:
         """Move what waits into the pack, without what the store has."""
         for kind, waiting in self._waiting.items():
-            known = self._store.packed(list(waiting))
+            known = self._store.packed(list(waiting), thrifty=True)
             if any(known):
                 self.skipped += sum(known)
                 fresh = {oid: waiting[oid] for oid, old in zip(waiting, known) if not old}

@@ -17,7 +17,7 @@ from ldb.errors import Corrupt, NotFound
 from ldb.ids import Oid
 from ldb.objects.model import BlobType
 from ldb.objects.oidtable import Oids, as_oids, find, heads
-from ldb.objects.packread import PackReader, Payloads, open_all
+from ldb.objects.packread import PackReader, Payloads, opening
 
 ABSENT = -1
 
@@ -76,11 +76,10 @@ def locate(packs: Sequence[PackReader], oids: Oids) -> Located:
     pack = np.full(len(oids), ABSENT, np.int32)
     ordinal = np.full(len(oids), -1, np.int64)
     damaged: list[Corrupt] = []
-    open_all(packs)
     numbers = heads(oids)
     left = np.argsort(numbers)
     numbers = numbers[left]
-    for place, reader in enumerate(packs):
+    for place, reader in enumerate(opening(packs)):
         if not len(left):
             break
         try:

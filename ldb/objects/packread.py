@@ -19,7 +19,7 @@ from itertools import accumulate, pairwise
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from ldb.backends.base import Backend, Buffer, Range
+from ldb.backends.base import Backend, Buffer, Entry, Range
 from ldb.errors import Corrupt
 from ldb.ids import Oid
 from ldb.objects import frames
@@ -48,11 +48,17 @@ if TYPE_CHECKING:
 OPENING_READ = 64 * 1024
 """Bytes read from the end of a pack to open it: more than the directory nearly always."""
 
+SMALL = 16 * 1024
+"""Packs up to this many bytes, as most commits write them, are read at once and kept."""
+
 WHOLE_TABLE = 128 * 1024
 """Tables up to this many bytes are read at once."""
 
 SLICES = 16
 """After this many slices of a larger table the whole of it is read."""
+
+OPENED_TOGETHER = 32
+"""Packs far away that are opened together; twice as many each time that this was not enough."""
 
 READ_AHEAD = 4 * 1024 * 1024
 """Bytes of blocks asked of the backend at a time."""
@@ -102,11 +108,33 @@ class Payloads:
         return [self.raw[low:high] for low, high in pairwise(self.edges)]
 
 
-def open_all(packs: Iterable[PackReader]) -> None:
-    """Fetch together what opening these packs needs, where each fetch would be a request."""
-    waiting = [each for each in packs if each.backend.far and not each.is_open]
-    if len(waiting) > 1:
-        waiting[0].backend.prefetch([each.opening_range for each in waiting])
+def likely_first(entries: Iterable[Entry]) -> list[Entry]:
+    """Packs in an order that finds most blobs soon: the newest and the largest come first.
+
+    Of thousands of small packs, one a commit, few are opened then.
+    """
+    named = sorted(entries, key=lambda each: each.key)
+    ranks = dict.fromkeys((each.key for each in named), len(named))
+    for weight in (lambda each: each.stored, lambda each: each.size):
+        for rank, entry in enumerate(sorted(named, key=weight, reverse=True)):
+            ranks[entry.key] = min(rank, ranks[entry.key])
+    return sorted(named, key=lambda each: ranks[each.key])
+
+
+def opening(packs: Sequence[PackReader]) -> Iterator[PackReader]:
+    """The packs, to look into one by one until all is found.
+
+    Where each fetch would be a request, what opening them needs is fetched together, for more
+    packs each time: what is looked for mostly lies in the first.
+    """
+    start, size = 0, OPENED_TOGETHER
+    while start < len(packs):
+        group = packs[start : start + size]
+        waiting = [each for each in group if each.backend.far and not each.is_open]
+        if len(waiting) > 1:
+            waiting[0].backend.prefetch([each.opening_range for each in waiting])
+        yield from group
+        start, size = start + size, 2 * size
 
 
 class PackReader:
@@ -155,7 +183,7 @@ class PackReader:
         """Number of oids whose first byte is at most 0, 1, … 255."""
         at = BLOCK.size * self.trailer.blocks
         bounds = FANOUT.unpack_from(self._opened[1], at)
-        if bounds[-1] != len(self) or any(a > b for a, b in pairwise(bounds)):
+        if bounds[-1] != len(self) or tuple(sorted(bounds)) != bounds:
             raise Corrupt(self.key, "fan-out out of order")
         return bounds
 
@@ -171,8 +199,14 @@ class PackReader:
 
     def view(self, start: int, stop: int) -> Buffer:
         """The same, without a copy where the backend can."""
-        data = self.backend.read(self.key, start, stop)
-        return self._whole(data, start, stop)
+        if self.size <= SMALL:
+            return self._whole(self._file[start:stop], start, stop)
+        return self._whole(self.backend.read(self.key, start, stop), start, stop)
+
+    @cached_property
+    def _file(self) -> memoryview:
+        """All of a small pack."""
+        return memoryview(bytes(self.backend.read(self.key, 0, self.size)))
 
     def _whole(self, data: Buffer, start: int, stop: int) -> Buffer:
         if len(data) != stop - start:

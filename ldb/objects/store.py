@@ -23,7 +23,7 @@ from ldb.objects.loose import MAX_FILE, OBJECTS, loose_key, oid_of_key, pack_loo
 from ldb.objects.model import Blob, BlobType, oid_of
 from ldb.objects.pack import Pack
 from ldb.objects.packformat import PACK_BYTES, PACKS, derived_from, pack_name
-from ldb.objects.packread import PackReader, open_all
+from ldb.objects.packread import OPENED_TOGETHER, PackReader, likely_first, opening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,13 @@ __all__ = ["BatchWriter", "ObjectStore", "StoreCounts"]
 
 CACHE_BYTES = 16 * 1024 * 1024
 """Decompressed blocks kept for single reads, most recently used first."""
+
+LOOKED_INTO = 8
+"""Packs opened for each blob that is about to be written, to see whether it is there: more than
+that cost more than writing it again. `ldb repack` drops what is there twice."""
+
+SINGLY = (BlobType.COMMIT, BlobType.SETTINGS)
+"""Kinds of blobs that are written one by one, and so are loose until `ldb repack`."""
 
 SHOWN_MATCHES = 8
 
@@ -72,7 +79,7 @@ class ObjectStore:
 
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob:
         """The blob of this name; `NotFound`, `Corrupt`, or `BadInput` if of another kind."""
-        blob = self._found(oid)
+        blob = self._found(oid, singly=kind in SINGLY)
         if kind is not None and blob.type is not kind:
             raise BadInput(oid, f"is of type {blob.type.value}, not {kind.value}")
         return blob
@@ -217,9 +224,13 @@ class ObjectStore:
             found |= among(oids, layer._loose_oids())
         return found
 
-    def packed(self, oids: Sequence[Oid]) -> list[bool]:
-        """Which of the oids are in packs of this store itself."""
-        packs = self.packs()
+    def packed(self, oids: Sequence[Oid], thrifty: bool = False) -> list[bool]:
+        """Which of the oids are in packs of this store itself.
+
+        `thrifty` is for who is going to write the others: few blobs are not looked for in many
+        packs that nobody has opened yet, and count as missing if they lie there.
+        """
+        packs = self._worth_opening(len(oids)) if thrifty else self.packs()
         if not packs:
             return [False] * len(oids)
         from ldb.objects.bulk import ABSENT, locate
@@ -227,6 +238,19 @@ class ObjectStore:
 
         found: list[bool] = (locate(packs, as_oids(b"".join(oids))).pack != ABSENT).tolist()
         return found
+
+    def _worth_opening(self, blobs: int) -> list[PackReader]:
+        """The packs that are open, and of the others so many as looking for the blobs is worth."""
+        left = LOOKED_INTO * blobs
+        packs = self.packs()
+        if len(packs) <= left:
+            return packs
+        chosen = []
+        for pack in packs:
+            if pack.is_open or left:
+                left -= not pack.is_open
+                chosen.append(pack)
+        return chosen
 
     def writer(self, max_bytes: int = PACK_BYTES) -> BatchWriter:
         """A context manager that writes packs of about `max_bytes` into this store."""
@@ -241,7 +265,7 @@ class ObjectStore:
             layer._loose = None
 
     def packs(self) -> list[PackReader]:
-        """The packs of this store, without the fallback's."""
+        """The packs of this store, without the fallback's, in the order they are searched in."""
         if self._packs is None:
             self._packs = self._list_packs({}, self.backend.last_listed(PACKS))
         return self._packs
@@ -249,8 +273,8 @@ class ObjectStore:
     def adopt(self, pack: Pack) -> None:
         """Take note of a pack that has just been published here."""
         if all(known.key != pack.key for known in self.packs()):
-            self.packs().append(PackReader(self.backend, pack.key, len(pack.data)))
-            self.written.append(self.packs()[-1])
+            self.packs().insert(0, PackReader(self.backend, pack.key, len(pack.data)))
+            self.written.append(self.packs()[0])
 
     def loose(self) -> Iterator[Oid]:
         """Oids of the loose blobs of this store, sorted."""
@@ -309,7 +333,7 @@ class ObjectStore:
         self, known: dict[str, PackReader], listed: Iterable[Entry] | None = None
     ) -> list[PackReader]:
         packs, others = [], []
-        for entry in self.backend.list(PACKS) if listed is None else listed:
+        for entry in likely_first(self.backend.list(PACKS) if listed is None else listed):
             if not pack_name(entry.key):
                 others.append(entry.key)
             else:
@@ -330,19 +354,21 @@ class ObjectStore:
     def _known(self, oid: Oid) -> bool:
         """The same for who is about to write the blob: asking must not cost more than that."""
         if not self.backend.far:
-            return self._holds(oid)
-        return oid in (self._loose or ()) or any(self.packed([oid]))
+            packs = self._worth_opening(1)
+            return bool(self._in_packs(packs, oid, []) or self._in_file(oid, []))
+        return oid in (self._loose or ()) or any(self.packed([oid], thrifty=True))
 
     def _holds(self, oid: Oid) -> bool:
         """Whether this store itself has the blob (a damaged one does not count)."""
         return self._look(oid, []) is not None
 
-    def _found(self, oid: Oid) -> Blob:
+    def _found(self, oid: Oid, singly: bool = False) -> Blob:
         """The blob, from wherever there is a sound copy of it."""
         for attempt in range(2):
             damaged: list[Corrupt] = []
             for layer in self._layers():
-                blob = layer._look(oid, damaged)
+                blob = layer._look_for_loose(oid, damaged) if singly else None
+                blob = blob or layer._look(oid, damaged)
                 if blob is not None:
                     return blob
             if not attempt:
@@ -374,18 +400,30 @@ class ObjectStore:
         return dropped
 
     def _look(self, oid: Oid, damaged: list[Corrupt]) -> Blob | None:
-        open_all(self.packs())
-        for place, pack in enumerate(self.packs()):
+        return self._in_packs(self.packs(), oid, damaged) or self._in_file(oid, damaged)
+
+    def _look_for_loose(self, oid: Oid, damaged: list[Corrupt]) -> Blob | None:
+        """Look for its file before the packs, but for so many as a request far away outweighs."""
+        few = self.packs()[:OPENED_TOGETHER] if self.backend.far else []
+        return self._in_packs(few, oid, damaged) or self._in_file(oid, damaged)
+
+    def _in_packs(
+        self, packs: list[PackReader], oid: Oid, damaged: list[Corrupt]
+    ) -> Blob | None:
+        for pack in opening(packs):
             try:
                 ordinal = pack.find_one(oid)
                 if ordinal >= 0:
                     blob = self._packed_blob(pack, ordinal, oid)
-                    self._put_first(place, pack)
+                    self._put_first(pack)
                     return blob
             except Corrupt as error:
                 damaged.append(error)
             except NotFound:  # the pack has been removed since it was listed
                 continue
+        return None
+
+    def _in_file(self, oid: Oid, damaged: list[Corrupt]) -> Blob | None:
         try:
             return parse_loose(self.backend.read(loose_key(oid), 0, MAX_FILE + 1), oid)
         except Corrupt as error:
@@ -403,9 +441,9 @@ class ObjectStore:
             raise Corrupt(oid, f"{pack.key}, block {block.number}: another hash")
         return Blob(block.type, payload)
 
-    def _put_first(self, place: int, pack: PackReader) -> None:
+    def _put_first(self, pack: PackReader) -> None:
         """Look into this pack first next time: what is read together was written together."""
-        if place:
+        if self.packs()[0] is not pack:
             self._packs = [pack, *(other for other in self.packs() if other is not pack)]
 
     def _missing(self, oid: bytes, damaged: list[Corrupt]) -> Corrupt | NotFound:
