@@ -144,7 +144,7 @@ class ObjectStore:
     def prefetch(self, oids: Sequence[Oid]) -> None:
         """Bring those that are loose here together, where one by one each would be a request."""
         if self.backend.far and oids:
-            packed = self.packed(oids)
+            packed = self.packed(oids, thrifty=True)
             loose = [Range(loose_key(oid)) for oid, known in zip(oids, packed) if not known]
             with suppress(NotFound):  # whoever reads it says so
                 self.backend.prefetch(loose)
@@ -227,8 +227,8 @@ class ObjectStore:
     def packed(self, oids: Sequence[Oid], thrifty: bool = False) -> list[bool]:
         """Which of the oids are in packs of this store itself.
 
-        `thrifty` is for who is going to write the others: few blobs are not looked for in many
-        packs that nobody has opened yet, and count as missing if they lie there.
+        `thrifty` is for who may take some for missing that are there: few blobs are not looked for
+        in many packs that nobody has opened yet.
         """
         packs = self._worth_opening(len(oids)) if thrifty else self.packs()
         if not packs:
@@ -407,9 +407,7 @@ class ObjectStore:
         few = self.packs()[:OPENED_TOGETHER] if self.backend.far else []
         return self._in_packs(few, oid, damaged) or self._in_file(oid, damaged)
 
-    def _in_packs(
-        self, packs: list[PackReader], oid: Oid, damaged: list[Corrupt]
-    ) -> Blob | None:
+    def _in_packs(self, packs: list[PackReader], oid: Oid, damaged: list[Corrupt]) -> Blob | None:
         for pack in opening(packs):
             try:
                 ordinal = pack.find_one(oid)

@@ -74,6 +74,8 @@ def test_index_runs(request: pytest.FixtureRequest, server: str, tmp_path: Path)
 def full(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> Ground:
     if server != "local":
         bucket: Bucket = request.getfixturevalue(server)
+        for name, value in bucket.environ.items():  # for processes that index many files
+            request.getfixturevalue("monkeypatch").setenv(name, value)
         return place_in(bucket, tmp_path), environ(bucket, tmp_path)
     (tmp_path / "data").mkdir()
     place = Place(create(LocalBackend(tmp_path / "instance")), str(tmp_path), "Ann")
