@@ -6,12 +6,16 @@ Findings come as they are made; nothing is kept of what is in order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from multiprocessing.connection import Connection
 
-from ldb.catalog import key_bytes
+from ldb.catalog import PATHS, Catalog, key_bytes, path_key
+from ldb.history import SourceUsed
+from ldb.maps import lookup
+from ldb.objects.indexrows import KIND_DATA
 from ldb.porcelain.clouds import reach
 from ldb.porcelain.place import Place as Here
 from ldb.porcelain.sources import Selection, select
@@ -19,6 +23,7 @@ from ldb.processes import default_processes, hand_out
 from ldb.progress import SILENT, Progress
 from ldb.query.scanning import scan_records
 from ldb.query.selection import FilterSpec
+from ldb.refs.name import INDEX, parse_version
 from ldb.storage.checking import Finding, Place, State, check_local, read_remote
 from ldb.storage.fetching import Reader
 from ldb.storage.location import is_local
@@ -59,6 +64,8 @@ class Verification:
 
     objects: int
     found: Iterator[Found]
+    of_index: bool = False
+    """Whether all objects come from the index, which has those that were edited away too."""
     warnings: tuple[str, ...] = ()
 
 
@@ -75,7 +82,33 @@ def verify(
     """Look at every path of the data objects that sources and filters give."""
     chosen = select(here, sources, filters, default="staged", seed=seed, progress=progress)
     found = _verify(here, chosen, options, progress, clients)
-    return Verification(len(chosen.rows), found, chosen.warnings)
+    catalog = here.catalog
+    told = (_superseded(catalog, some) for some in found)
+    of_index = all(map(_is_index, chosen.used))
+    return Verification(len(chosen.rows), told, of_index, chosen.warnings)
+
+
+def _is_index(used: SourceUsed) -> bool:
+    return used.spec.startswith("ds:") and parse_version(used.spec).ref == INDEX
+
+
+def _superseded(catalog: Catalog, found: Found) -> Found:
+    """The same, where those that are not there say so if the index knows what is instead."""
+    lost = (State.CHANGED, State.MISSING)
+    at = [at for at, each in enumerate(found.findings) if each.state in lost]
+    if not at or catalog.paths is None:
+        return found
+    findings = list(found.findings)
+    keys = [path_key(os.fsencode(findings[each].place.uri)) for each in at]
+    known, fields = lookup(catalog.instance.objects, PATHS, catalog.paths.root, PATHS.column(keys))
+    known &= fields[4].ravel() == KIND_DATA
+    width = catalog.instance.id_bytes
+    for each, there, content in zip(at, known.tolist(), fields[0]):
+        other = content[:width].tobytes()
+        if there and other != findings[each].place.object_id:
+            why = f"id:{other.hex()} was indexed there since"
+            findings[each] = replace(findings[each], state=State.SUPERSEDED, why=why)
+    return replace(found, findings=findings)
 
 
 def _verify(

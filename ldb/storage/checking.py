@@ -27,6 +27,8 @@ class State(str, Enum):
     CHANGED = "changed"
     """Something is there, and it is not the data object."""
     MISSING = "missing"
+    SUPERSEDED = "superseded"
+    """It is not there, and the index knows which other data object is."""
     UNREADABLE = "unreadable"
     """It cannot be told."""
 

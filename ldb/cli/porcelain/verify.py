@@ -22,6 +22,11 @@ from ldb.storage.location import shown
 CODES = ((State.CHANGED, 5), (State.MISSING, 3), (State.UNREADABLE, 1))
 """Exit codes; the first state that was found counts."""
 
+SUPERSEDED = (
+    "superseded: other content was indexed at that path since; "
+    "`ldb unindex id:…` forgets a data object that no version of a dataset holds"
+)
+
 
 @click.command(cls=Command)
 @sources_argument
@@ -41,7 +46,8 @@ def command(
 
     Every path of every data object is read and its hash compared with the id. Without
     SOURCES: the draft of the workspace, or the index where there is no workspace. Exit code 5
-    if a path holds something else, 3 if one is missing, 1 if one cannot be read.
+    if a path holds something else, 3 if one is missing, 1 if one cannot be read. What was
+    edited and indexed again is superseded, which in the index is no fault.
 
     \b
     Examples:
@@ -63,7 +69,12 @@ def command(
             else:
                 out.data(_line(finding))
     out.say(tally.summary(done.objects))
-    return next((code for state, code in CODES if tally.states[state]), None)
+    if tally.edited_away:
+        out.say(SUPERSEDED)
+    states = {state for state in State if tally.states[state]}
+    if tally.edited_away and not done.of_index:
+        states.add(State.MISSING)
+    return next((code for state, code in CODES if state in states), None)
 
 
 class _Tally:
@@ -73,6 +84,7 @@ class _Tally:
         self.states: Counter[State] = Counter()
         self._bad: Counter[bytes] = Counter()
         self._paths: dict[bytes, int] = {}
+        self._superseded: set[bytes] = set()
 
     def add(self, findings: Any, ok: int) -> None:
         self.states[State.OK] += ok
@@ -81,6 +93,13 @@ class _Tally:
             if finding.state is not State.OK:
                 self._bad[finding.place.object_id] += 1
                 self._paths[finding.place.object_id] = finding.place.paths
+            if finding.state is State.SUPERSEDED:
+                self._superseded.add(finding.place.object_id)
+
+    @property
+    def edited_away(self) -> bool:
+        """Whether no path is left of some object that was superseded."""
+        return any(self._bad[each] >= self._paths[each] for each in self._superseded)
 
     def summary(self, objects: int) -> str:
         lost = sum(count >= self._paths[each] for each, count in self._bad.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -64,6 +65,44 @@ def test_edited_and_missing(pets: Pets, quick: list[str]) -> None:
     assert "4 ok, 1 changed, 1 missing" in done.err
     found = states(pets, *quick)
     assert found == {**dict.fromkeys(ALL, "ok"), "tom": "missing", "rex": "changed"}
+
+
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_edited_and_indexed_again(pets: Pets, quick: list[str]) -> None:
+    """The index passes, for it knows what is there; no path is left of what was there before."""
+    was = pets.id("tom")
+    tom(pets).write_text("other content")
+    assert pets("verify", *quick).code == 5, "not indexed yet"
+    pets.ok("index", str(pets.data))
+    done = pets.ok("verify", *quick)
+    new = hashlib.md5(b"other content").hexdigest()
+    assert done.out == f"superseded  {tom(pets)}: id:{new} was indexed there since\n"
+    assert "7 paths of 7 data objects, 6 ok, 1 superseded, 1 data object without a" in done.err
+    assert "`ldb unindex id:…`" in done.err
+    assert pets("verify", *quick, was).code == 3, "of an object that was asked for it is a loss"
+    pets.ok("verify", *quick, str(pets.data / "cats"))
+    tom(pets).unlink()
+    assert pets("verify", *quick).code == 3, "nor is what was indexed there since"
+    tom(pets).write_text("something else again")
+    assert pets("verify", *quick).code == 5
+    tom(pets).write_text("other content")
+    pets.ok("index", str(pets.data))
+    pets.ok("unindex", was)
+    assert pets.ok("verify", *quick).out == ""
+
+
+def test_edited_away_from_a_dataset(cats: Pets, pets: Pets) -> None:
+    was = tom(pets).read_bytes()
+    tom(pets).write_text("other content")
+    pets.ok("index", str(pets.data))
+    done = pets("verify", "ds:cats")
+    assert (done.code, states(pets, "ds:cats")["kit"]) == (3, "ok")
+    assert "1 superseded, 1 data object without a good path" in done.err
+    pets.ok("verify", "ds:root")
+    (pets.data / "again.jpg").write_bytes(was)
+    pets.ok("index", str(pets.data))
+    done = pets.ok("verify", "ds:cats")
+    assert done.err == "verified 3 paths of 2 data objects, 2 ok, 1 superseded\n"
 
 
 def test_touched_is_a_change_to_a_quick_look_only(pets: Pets) -> None:
