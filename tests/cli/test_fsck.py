@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,37 @@ def test_damage_is_named_with_exit_code_5(ldb: Ldb, base: Path) -> None:
     assert "1 problem(s)" in result.err
 
 
+def test_a_lost_pack_is_told_in_a_few_lines(ldb: Ldb, base: Path) -> None:
+    """With the pack's name where files made from it are left; `-v` and --json name each blob."""
+    instance = ("--instance", str(base / "instance"))
+    packs = (base / "instance").rglob("*.pack")
+    pack = max(packs, key=lambda path: ldb(*instance, "show-pack", str(path)).out.count("record"))
+    pack.with_suffix(".record.arrow").touch()  # so small a pack has none
+    pack.unlink()
+    value = json.loads(ldb(*instance, "fsck", "--json").out)
+    assert value["lost_packs"] == [f"objects/pack/{pack.name}"]
+    total = len(value["problems"])
+    whys = Counter(each["why"] for each in value["problems"])
+    assert max(whys.values()) > 3
+    result = ldb(*instance, "fsck")
+    assert result.code == 5
+    first, second, *others = result.out.splitlines()
+    assert first.startswith(f"{total} problems of {len(whys)} kinds; ")
+    assert second == f"objects/pack/{pack.name} is not there, and files made from it are"
+    grouped = dict(line.split(" times: ") for line in others if " times: " in line)
+    assert {int(count) for count in grouped} == {each for each in whys.values() if each > 3}
+    assert len(others) < total
+    told = ldb(*instance, "fsck", "-v").out
+    assert told.startswith(first)
+    assert all(f"{each['name']}: {each['why']}\n" in told for each in value["problems"])
+
+
 def test_json(ldb: Ldb, base: Path) -> None:
     flip(largest_pack(base), 100)
     result = ldb("--instance", str(base / "instance"), "fsck", "--json")
     value = json.loads(result.out)
     assert result.code == 5
-    assert set(value) == {"sound", "problems", "more", "notes", "checked"}
+    assert set(value) == {"sound", "problems", "more", "lost_packs", "notes", "checked"}
     assert set(value["problems"][0]) == {"name", "why", "needed_by"}
     assert value["checked"]["versions"] == 7
 

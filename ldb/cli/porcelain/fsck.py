@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from ldb.cli.opening import choice_of, configure_clouds, need_choice
 from ldb.cli.options import output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
+from ldb.cli.showing import plural
 from ldb.errors import Corrupt
 from ldb.porcelain.fsck import fsck
 from ldb.settings import InstanceChoice
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 CORRUPT = 5
 SHOWN_VERSIONS = 5
+FEW = 3
+"""Problems of one kind that are named one by one."""
 
 
 @click.command(cls=Command)
@@ -42,7 +46,8 @@ def command(app: App, workspace: str | None, repair: bool, copy: str | None, out
     """Check every file of the instance, and of the workspace around you.
 
     Finds whatever is damaged or missing, names it, and says which versions need it: exit
-    code 5. Nothing is changed without --repair. `-v` also tells what is odd and harmless.
+    code 5. Nothing is changed without --repair. `-v` names each of many problems alike,
+    and also tells what is odd and harmless.
 
     \b
     Examples:
@@ -99,14 +104,7 @@ def _choice(app: App) -> InstanceChoice | None:
 
 
 def _print(report: Report, out: Output) -> None:
-    for problem in report.problems:
-        out.data(f"{problem.name}: {problem.why}")
-        if problem.needed_by:
-            shown = problem.needed_by if out.verbose else problem.needed_by[:SHOWN_VERSIONS]
-            rest = len(problem.needed_by) - len(shown)
-            out.data(f"  needed by {', '.join(shown)}" + (f" and {rest} more" if rest else ""))
-    if report.more:
-        out.data(f"and {report.more} more")
+    _print_problems(report, out)
     for note in report.notes:
         out.detail(note)
     done = report.checked
@@ -115,6 +113,40 @@ def _print(report: Report, out: Output) -> None:
         f"checked {done.files} files ({done.bytes / 1e6:.1f} MB), {done.blobs} blobs, "
         f"{done.versions} versions: " + (f"{found} problem(s)" if found else "all sound")
     )
+
+
+def _print_problems(report: Report, out: Output) -> None:
+    """Each problem, or of many alike how many there are; of many the sum first."""
+    kinds = report.alike()
+    total = len(report.problems) + report.more
+    if total > FEW:
+        versions = {name for each in report.problems for name in each.needed_by}
+        out.data(
+            f"{plural(total, 'problem')} of {plural(len(kinds), 'kind')}; "
+            f"{plural(len(versions), 'version')} cannot be read whole"
+        )
+        if any(alike[0].why.endswith(" is missing") for alike in kinds):
+            for pack in report.lost_packs:
+                out.data(f"{pack} is not there, and files made from it are")
+    for alike in kinds:
+        if out.verbose or len(alike) <= FEW:
+            for problem in alike:
+                out.data(f"{problem.name}: {problem.why}")
+                _print_needs(problem.needed_by, out)
+        else:
+            out.data(f"{len(alike):,} times: {alike[0].why}; {alike[0].name} for one")
+            _print_needs([*dict.fromkeys(name for each in alike for name in each.needed_by)], out)
+    if report.more:
+        out.data(f"and {report.more:,} more")
+    if not out.verbose and any(len(alike) > FEW for alike in kinds):
+        out.say("`ldb fsck -v` names each")
+
+
+def _print_needs(versions: Sequence[str], out: Output) -> None:
+    if versions:
+        shown = versions if out.verbose else versions[:SHOWN_VERSIONS]
+        rest = len(versions) - len(shown)
+        out.data(f"  needed by {', '.join(shown)}" + (f" and {rest} more" if rest else ""))
 
 
 def _json(report: Report) -> dict[str, object]:
@@ -126,6 +158,7 @@ def _json(report: Report) -> dict[str, object]:
             for each in report.problems
         ],
         "more": report.more,
+        "lost_packs": list(report.lost_packs),
         "notes": list(report.notes),
         "checked": asdict(done),
     }

@@ -80,6 +80,7 @@ class _Check:
             pack = store.prefix + pack_key(name)
             why = f"{label} belongs to {pack}, which is not there; it can be deleted"
             self._findings.note(why, "files beside packs that are not there")
+            self._findings.lost_packs[str(pack)] = None
             return
         try:
             data = store.backend.read(entry.key)

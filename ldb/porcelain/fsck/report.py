@@ -61,10 +61,20 @@ class Report:
     checked: Checked
     more: int = 0
     """Problems beyond those that are named."""
+    lost_packs: tuple[str, ...] = ()
+    """Packs that are not there while files made from them are."""
 
     @property
     def sound(self) -> bool:
         return not self.problems
+
+    def alike(self) -> list[list[Problem]]:
+        """The problems, those with the same thing wrong together, in the order they were found:
+        of a pack that is lost each blob is one."""
+        found: dict[str, list[Problem]] = {}
+        for each in self.problems:
+            found.setdefault(each.why, []).append(each)
+        return [*found.values()]
 
 
 @dataclass(slots=True)
@@ -77,6 +87,7 @@ class Findings:
     _needed: dict[str, dict[str, None]] = field(default_factory=dict)
     _notes: dict[str, list[str]] = field(default_factory=dict)
     _dropped: dict[str, int] = field(default_factory=dict)
+    lost_packs: dict[str, None] = field(default_factory=dict)
 
     @property
     def damaged(self) -> bool:
@@ -119,4 +130,5 @@ class Findings:
             notes += kept
             if kind in self._dropped:
                 notes.append(f"{kind}: {self._dropped[kind]} more")
-        return Report(tuple(problems), tuple(notes), self.checked, self.more)
+        lost = tuple(self.lost_packs)
+        return Report(tuple(problems), tuple(notes), self.checked, self.more, lost)
