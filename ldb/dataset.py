@@ -195,9 +195,11 @@ def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
 
 def count_changes(differences: Iterator[Difference]) -> DiffCounts:
     """Add up a diff."""
-    added = removed = changed = 0
+    added = removed = changed = transforms = 0
     for each in differences:
         added += len(each.added)
         removed += len(each.removed)
         changed += len(each.changed_keys)
-    return DiffCounts(added, removed, changed)
+        notes = each.old.fields[0], each.new.fields[0]
+        transforms += int((notes[0] == notes[1]).all(axis=1).sum())
+    return DiffCounts(added, removed, changed, transforms)

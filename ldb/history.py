@@ -43,6 +43,8 @@ class DiffCounts:
     added: int = 0
     removed: int = 0
     changed: int = 0
+    transforms: int = 0
+    """Of those changed the ones that have other transforms and the same annotation."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)

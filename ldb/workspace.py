@@ -103,7 +103,7 @@ class _InstanceRow(TypedDict):
     url: str
 
 
-class _StateRow(_FormatRow):
+class _FirstStateRow(_FormatRow):
     base: _BaseRow | None
     base_root: RootRow
     changes: tuple[int, int, int]
@@ -111,6 +111,10 @@ class _StateRow(_FormatRow):
     instance: _InstanceRow
     operations: list[OperationRow]
     root: RootRow
+
+
+class _StateRow(_FirstStateRow, total=False):
+    transformed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +368,7 @@ def _value_of(state: State) -> dict[str, Any]:
         "instance": {"id": state.instance_id, "url": state.instance_url},
         "operations": [operation_value(each) for each in state.operations],
         "root": root_value(state.root),
+        **({"transformed": changes.transforms} if changes.transforms else {}),
     }
 
 
@@ -379,5 +384,5 @@ def _state_of(value: _StateRow) -> State:
         base_root=root_of(value["base_root"]),
         root=root_of(value["root"]),
         operations=tuple(operation_of(each) for each in value["operations"]),
-        changes=DiffCounts(*value["changes"]),
+        changes=DiffCounts(*value["changes"], value.get("transformed", 0)),
     )

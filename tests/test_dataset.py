@@ -243,4 +243,4 @@ def test_transforms_count_as_a_change(instance: Instance) -> None:
         schema = dataset_schema(instance)
         root = edit(writer, writer, schema, base.root, [Changes.upserts(marked)])
     differing = diff_maps(instance, store, base, MapRoot(root.oid, root.count))
-    assert count_changes(differing) == DiffCounts(changed=1)
+    assert count_changes(differing) == DiffCounts(changed=1, transforms=1)

@@ -80,6 +80,7 @@ def path_of(workspace: Workspace) -> Path:
         SAMPLE,
         replace(SAMPLE, base=None),
         replace(SAMPLE, dataset="", operations=(), changes=DiffCounts(3, 2, 1)),
+        replace(SAMPLE, changes=DiffCounts(3, 2, 5, 4)),
         replace(SAMPLE, instance_url="memory://кот"),
     ],
 )

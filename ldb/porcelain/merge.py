@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -36,6 +37,7 @@ from ldb.objects.store import ObjectStore
 from ldb.porcelain.diff import first_paths
 from ldb.porcelain.draft import changes_since
 from ldb.porcelain.place import Place
+from ldb.porcelain.recipe import is_part
 from ldb.refs.name import INDEX, RefName, VersionSpec, dataset_ref
 
 Prefer = Literal["", "ours", "theirs"]
@@ -79,6 +81,8 @@ class Merged:
     objects: int
     version: Version | None = None
     """The new version; None where the result is a draft, or nothing was new."""
+    of_split: bool = False
+    """Whether objects were removed because the other is a part that a split made of the base."""
 
 
 def merge_datasets(
@@ -108,7 +112,8 @@ def merge_datasets(
         base = common_ancestor(instance, mine, theirs)
         root = _merged_version(instance, mine, theirs, base, prefer)
         done = _counts(instance, instance.objects, dataset_root(mine), root)
-        outcome.append(Merged(base, theirs, done, root.count))
+        split = bool(done.removed) and _was_split(instance, base, theirs)
+        outcome.append(Merged(base, theirs, done, root.count, of_split=split))
         if not into and root.root == dataset_root(mine).root:
             return None
         return Commit(
@@ -141,7 +146,8 @@ def merge_into_draft(place: Place, second: VersionSpec, *, prefer: Prefer = "") 
         if root.root != before.root:
             operation = _operation([theirs], prefer, done)
             workspace.changed(root, operation, changes_since(workspace, root))
-        return Merged(base, theirs, done, root.count)
+        split = bool(done.removed) and _was_split(instance, base, theirs)
+        return Merged(base, theirs, done, root.count, of_split=split)
 
 
 def clashes(place: Place, conflicts: Conflicts) -> Iterator[Clash]:
@@ -170,6 +176,12 @@ def common_ancestor(instance: Instance, one: Version, other: Version) -> Version
     shared = [version for version in ancestors(instance, other) if version.oid in mine]
     older = {oid for version in shared for oid in version.commit.parents}
     return next((version for version in shared if version.oid not in older), None)
+
+
+def _was_split(instance: Instance, base: Version | None, version: Version) -> bool:
+    """Whether some version since the base is one part of what there was."""
+    later = takewhile(lambda each: base and each.oid != base.oid, ancestors(instance, version))
+    return any(map(is_part, later))
 
 
 def _target(first: VersionSpec, into: str) -> RefName:

@@ -90,10 +90,10 @@ def _versions(place: Place, newest: Version) -> list[Version]:
 
 def _parent(place: Place, version: Version) -> Version | None:
     """The version that a version's operations began with."""
-    return None if _is_part(version) else next(parents(place.instance, version), None)
+    return None if is_part(version) else next(parents(place.instance, version), None)
 
 
-def _is_part(version: Version) -> bool:
+def is_part(version: Version) -> bool:
     operations = version.commit.operations
     return bool(operations) and operations[0].command[:1] == ("split",)
 
@@ -256,6 +256,6 @@ def _filters(
 
 def refuse_part(version: Version) -> None:
     """Raise `BadInput` for a part of a split, which must be made anew with the others."""
-    if _is_part(version):
+    if is_part(version):
         words = " ".join(map(shlex.quote, version.commit.operations[0].command))
         raise BadInput(version, "is a part of a split", f"all parts are made anew by: ldb {words}")

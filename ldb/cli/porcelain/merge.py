@@ -101,6 +101,13 @@ def _tell(done: Merged, out: Output) -> None:
     if not done.changes and done.version is None:
         out.say(f"nothing to merge from {done.other} ({since})")
         return
+    if done.changes.removed:
+        why = f"in {done.base}, from which both come, and no longer in {done.other}"
+        told = f"removed {plural(done.changes.removed, 'data object')}: {why}"
+        if done.of_split:
+            out.warn(f"{told}, a part of a split; `ldb add {done.other.ref}` only adds")
+        else:
+            out.say(told)
     where = str(done.version) if done.version else "the draft"
     found = f"{counts(done.changes)} from {done.other}, {since}"
     out.say(f"{where}: {plural(done.objects, 'data object')} ({found})")

@@ -79,6 +79,7 @@ def _json(status: DraftStatus) -> dict[str, object]:
         "base": status.base or None,
         "objects": status.objects,
         **changes_json(status.changes),
+        "transforms": status.changes.transforms,
         "newest": status.head or None,
         "behind": status.behind,
         "deleted": status.gone,
@@ -92,9 +93,10 @@ def _show(status: DraftStatus, out: Output) -> None:
     out.data(plural(status.objects, "data object"))
     changes = status.changes
     if changes:
+        other = f", {changes.transforms:,} with other transforms" if changes.transforms else ""
         out.data(
             f"changes: {changes.added:,} added, {changes.removed:,} removed, "
-            f"{changes.changed:,} with another annotation"
+            f"{changes.changed - changes.transforms:,} with another annotation{other}"
         )
     else:
         out.data("no changes")

@@ -46,6 +46,21 @@ def grow(pets: Pets) -> None:
 SHARES = ("train=.6", "test=.4")
 
 
+def test_merge_of_one_part_says_why_the_others_go(many: Pets) -> None:
+    """Also of one that was worked on since."""
+    many.ok("split", "ds:pets", *SHARES)
+    train, test = parts(many, "train", "test")
+    many.ok("stage", "ds:pets-train")
+    many.ok("del", "--limit", "1")
+    many.ok("commit")
+    told = many.ok("merge", "ds:pets", "ds:pets-train").err
+    assert told.startswith(
+        f"warning: removed {len(test) + 1} data objects: in ds:pets.v1, from which both come, and "
+        "no longer in ds:pets-train.v2, a part of a split; `ldb add ds:pets-train` only adds\n"
+    )
+    assert len(many.names("ds:pets")) == len(train) - 1
+
+
 def test_every_object_is_in_one_part(many: Pets) -> None:
     (told,) = many.json("split", "ds:pets", *SHARES)
     train, test = parts(many, "train", "test")

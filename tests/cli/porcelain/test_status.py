@@ -30,12 +30,30 @@ def test_changes(cats: Pets) -> None:
     assert value == {
         "workspace": str(cats.folder), "dataset": "ds:cats", "base": "ds:cats.v1", "objects": 3,
         "added": 2, "removed": 1, "changed": 1, "newest": "ds:cats.v1", "behind": 0,
-        "deleted": False, "renamed": None,
+        "transforms": 0, "deleted": False, "renamed": None,
     }  # fmt: skip
 
 
 def test_from_a_folder_below(cats: Pets) -> None:
     assert cats.at(cats.folder / "a" / "b").ok("status").out == cats.ok("status").out
+
+
+def test_other_transforms(cats: Pets) -> None:
+    """Told as what they are; an object with another annotation too counts as one of those."""
+    cats.ok("config", "set", "transform.small.run", '["true"]')
+    cats.ok("transform", "-a", "small")
+    line = "changes: 0 added, 0 removed, 0 with another annotation, 2 with other transforms"
+    assert cats.ok("status").out.splitlines()[-1] == line
+    cats.annotate("tom", {"class": "lion"})
+    cats.ok("pull")
+    cats.ok("del", cats.id("kit"))
+    cats.ok("add", cats.id("rex"))
+    line = "changes: 1 added, 1 removed, 1 with another annotation"
+    assert cats.ok("status").out.splitlines()[-1] == line
+    cats.ok("commit")
+    cats.ok("transform", "-s", "self", cats.id("tom"))
+    (value,) = cats.json("status")
+    assert (value["changed"], value["transforms"]) == (1, 1)
 
 
 def test_behind(cats: Pets, tmp_path: Path) -> None:
