@@ -76,6 +76,9 @@ class Labelled:
     id_at: Sequence[str] = ()
     """Keys of objects in `value` that lead to where the id of the data object is to be written,
     once it is known; only for formats without data files."""
+    stays: Callable[[Any], bool] | None = None
+    """Whether the annotation that the data object has already (None: none) is to stay, because
+    nothing was done to it since it was written out; only for formats without data files."""
 
 
 @dataclass(frozen=True, slots=True)

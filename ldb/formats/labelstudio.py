@@ -3,13 +3,15 @@
 A whole task is one annotation. `data.data-object-info` in it says which data object it is for:
 `md5`, its id, and `path_key`, where in the task the data file's URL stands. So tasks find their
 objects again after they were labelled, whatever Label Studio adds to them; matched by id, then
-by URL, never by position. docs/formats/labels.md.
+by URL, never by position. One that comes back as it went out says nothing: the annotation of its
+object stays. docs/formats/labels.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
@@ -108,7 +110,9 @@ class Tasks(BaseReader):
                 raise
             path = ""  # the id will do
         data[INFO] = {**info, "path_key": path_key} if path_key else info
-        return Labelled(task, name, record, path, digits, id_at=("data", INFO, "md5"))
+        sent = bool(digits and info.get("path_key"))
+        stays = partial(_says_already, task, path_key) if sent else None
+        return Labelled(task, name, record, path, digits, ("data", INFO, "md5"), stays)
 
     def _key_of(self, data: dict[str, Any], info: dict[str, Any]) -> str:
         """Where the URL is: as the task says, as the user says, or the only key there is."""
@@ -132,6 +136,39 @@ class Tasks(BaseReader):
         if url.startswith(SERVED):
             return f"{self._root.rstrip('/')}/{unquote(url[len(SERVED) :])}"
         return to_uri(url, "/") if has_scheme(url) else url
+
+
+def _says_already(task: dict[str, Any], path_key: str, current: Any) -> bool:
+    """Whether a task that LDB wrote out for an object has nothing that its annotation has not:
+    the same labels, or, where that is no task or there is none, no labels."""
+    said = _said(task)
+    if isinstance(taken_at(["data"], current), dict):
+        return said == _said(current)
+    labels, data, meta = said
+    as_sent = data.keys() <= {*path_key.split(".")[1:2]} and {*meta} <= {"annotation"}
+    return as_sent and not any(labels)
+
+
+def _said(task: dict[str, Any]) -> tuple[tuple[list[Any], list[Any]], dict[str, Any], Any]:
+    """What people and models said in a task, and what they were shown; without the numbers and
+    times that Label Studio gives to tasks and to those who label them."""
+    labels = (
+        _picked(task, "annotations", ("result", "was_cancelled", "ground_truth")),
+        _picked(task, "predictions", ("result", "model_version", "score")),
+    )
+    data = {key: value for key, value in task["data"].items() if key != INFO}
+    return labels, data, task.get("meta") or {}
+
+
+def _picked(task: dict[str, Any], name: str, keys: Sequence[str]) -> list[Any]:
+    """These keys of each label, falsy ones left out, as tools do as well."""
+    found = task.get(name) or []
+    if not isinstance(found, list):
+        return [found]
+    return [
+        {key: each[key] for key in keys if each.get(key)} if isinstance(each, dict) else each
+        for each in found
+    ]
 
 
 def _is_url(text: str) -> bool:

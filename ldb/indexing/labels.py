@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from ldb.formats.registry import Chosen
 from ldb.ids import is_hex
 from ldb.maps import lookup
 from ldb.objects.batch import BatchWriter
-from ldb.objects.codec import encode
+from ldb.objects.codec import decode, encode
 from ldb.objects.indexrows import KIND_DATA
 from ldb.objects.model import BlobType
 from ldb.storage.listing import Report
@@ -111,12 +111,36 @@ class Labels:
             for (each, payload), name in zip(waiting, self._objects(waiting))
             if name is not None
         ]
+        found = self._touched(found)
         oids = writer.add_many(BlobType.ANNOTATION, [payload for _, payload, _ in found])
         for (each, _, name), oid in zip(found, oids, strict=True):
             if name:
                 self._give(self.elsewhere, name, f"id:{name.hex()}", oid, each)
             else:
                 self._give(self.notes, each.path, each.path, oid, each)
+
+    def _touched(
+        self, found: list[tuple[Labelled, bytes, bytes]]
+    ) -> list[tuple[Labelled, bytes, bytes]]:
+        """Those that say something new of their data objects, as far as the format can tell."""
+        asked = sorted({name for each, _, name in found if name and each.stays})
+        if not asked:
+            return found
+        oids = self.catalog.find(as_keys(asked, self.catalog.instance.id_bytes)).annotations
+        there = np.flatnonzero(oids.any(axis=1))
+        current: dict[bytes, Any] = {}
+        store = self.catalog.instance.objects
+        for positions, payloads in store.scan(oids[there], BlobType.ANNOTATION):
+            for at, payload in zip(there[positions].tolist(), payloads, strict=True):
+                current[asked[at]] = decode(payload)
+        kept = []
+        for each in found:
+            stays, name = each[0].stays, each[2]
+            if name and stays is not None and stays(current.get(name)):
+                self.count += 1
+            else:
+                kept.append(each)
+        return kept
 
     def _objects(self, waiting: Sequence[tuple[Labelled, bytes]]) -> list[bytes | None]:
         """The data object that each is for: by id, then by name (empty), then by path."""

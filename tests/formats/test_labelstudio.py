@@ -66,6 +66,82 @@ def test_out_labelled_and_back(scene: Scene, labels: Path) -> None:
     assert scene.index("label-studio", root, paths=[folder]).new_annotations == 0
 
 
+def exported(task: dict[str, Any], number: int) -> dict[str, Any]:
+    """The task as Label Studio exports it when nobody has labelled it."""
+    return {
+        "meta": {}, **task, "id": number, "inner_id": number, "project": 1, "annotations": [],
+        "drafts": [], "predictions": [], "created_at": f"2026-01-01T00:00:0{number}Z",
+        "total_annotations": 0, "file_upload": None,
+    }  # fmt: skip
+
+
+def test_what_was_not_touched_stays_as_it_is(scene: Scene, labels: Path) -> None:
+    """Two of six are labelled, one of which had an annotation before."""
+    root = f"document-root={scene.data}"
+    for number in range(4):
+        scene.write(f"{number}.jpg")
+        scene.write(f"{number}.json", {"label": number})
+    scene.index("bare")
+    folder, _ = scene.instantiate("label-studio", root)
+    tasks = json.loads((folder / "label-studio.json").read_text())
+    names = {digits: name for name, digits in scene.ids().items()}
+
+    def by_name(tasks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {names[task["data"]["data-object-info"]["md5"]]: task for task in tasks}
+
+    before = scene.objects()
+    out = [exported(task, at) for at, task in enumerate(tasks)]
+    put(labels, out)
+    report = scene.index("label-studio", root, paths=[labels])
+    assert (report.found_annotations, report.new_annotations, problems(report)) == (6, 0, [])
+    assert scene.objects() == before
+
+    for name in ("1.jpg", "a.jpg"):
+        by_name(out)[name]["annotations"] = [{"id": 7, "result": [CHOICE]}]
+    put(labels, out)
+    assert scene.index("label-studio", root, paths=[labels]).new_annotations == 2
+    notes = scene.notes()
+    assert notes["1.jpg"]["meta"] == {"annotation": {"label": 1}}
+    assert notes["1.jpg"]["annotations"][0]["result"] == notes["a.jpg"]["annotations"][0]["result"]
+    same = {name: note for name, note in notes.items() if name not in ("1.jpg", "a.jpg")}
+    assert same == {"b b.jpg": None, **{f"{at}.jpg": {"label": at} for at in (0, 2, 3)}}
+
+    # Tasks once more: other numbers and times are no news, other labels and none are.
+    folder, _ = scene.instantiate("label-studio", root)
+    out = [
+        {**task, "id": 100 + at, "updated_at": "2027-01-01T00:00:00Z"}
+        for at, task in enumerate(json.loads((folder / "label-studio.json").read_text()))
+    ]
+    put(labels, out)
+    assert scene.index("label-studio", root, paths=[labels]).new_annotations == 0
+    by_name(out)["a.jpg"]["annotations"] = []
+    by_name(out)["1.jpg"]["annotations"][0]["result"] = []
+    put(labels, out)
+    report = scene.index("label-studio", root, paths=[labels])
+    assert (report.new_annotations, problems(report)) == (2, [])
+    assert scene.notes()["a.jpg"]["annotations"] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"predictions": [{"result": [CHOICE], "score": 0.5}]},
+        {"annotations": [{"result": [], "was_cancelled": True}]},
+        {"annotations": "odd"},
+        {"meta": {"reviewed": True}},
+        {"meta": ["odd"]},
+        {"more": {"title": "x"}},
+    ],
+)
+def test_what_counts_as_touched(scene: Scene, labels: Path, change: dict[str, Any]) -> None:
+    folder, _ = scene.instantiate("label-studio", f"document-root={scene.data}")
+    task, other = json.loads((folder / "label-studio.json").read_text())
+    task["data"] |= change.pop("more", {})
+    put(labels, [{**exported(task, 1), **change}, exported(other, 2)])
+    report = scene.index("label-studio", f"document-root={scene.data}", paths=[labels])
+    assert (report.found_annotations, report.new_annotations) == (2, 1)
+
+
 def _sorted(tasks: list[dict[str, Any]]) -> list[Any]:
     return [json.loads(json.dumps(task, sort_keys=True)) for task in tasks]
 
