@@ -90,6 +90,21 @@ expression = Expression("annotation")
 file_expression = Expression("file")
 
 
+class LocalPath(click.Path):
+    """The type of arguments that name a file or folder of this machine.
+
+    A bucket's URL would else be taken for the path of a folder called `s3:`.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from ldb.storage.location import LOCAL, has_scheme  # most commands are given no path
+
+        path = str(value).removeprefix(LOCAL)
+        if has_scheme(path):
+            self.fail(f"{path}: not a path on this machine, which is wanted here", param, ctx)
+        return super().convert(path, param, ctx)
+
+
 class TagList(_TagsType):
     """The type of options that take tags: `a,b`."""
 

@@ -12,7 +12,7 @@ import click
 from ldb.cli.app import App
 from ldb.cli.caching import cache_options
 from ldb.cli.formats import FormatName
-from ldb.cli.options import program_words
+from ldb.cli.options import LocalPath, program_words
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import GreedyOption
 from ldb.cli.showing import joined, plural
@@ -33,7 +33,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         "multiple": True, "metavar": "KEY=VALUE", "help": "A parameter of the format; repeatable.",
     }),
     (("-t", "--target"), {
-        "metavar": "DIR", "type": click.Path(), "help": "Folder to write into.",
+        "metavar": "DIR", "type": LocalPath(), "help": "Folder to write into.",
     }),
     (("-f", "--force"), {
         "is_flag": True,

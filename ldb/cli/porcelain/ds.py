@@ -10,7 +10,7 @@ import click
 from ldb.cli import showing
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import open_instance_of, place_of
-from ldb.cli.options import output_options
+from ldb.cli.options import LocalPath, output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Group
 from ldb.cli.shells import dataset_names
@@ -112,7 +112,7 @@ def rename(app: App, old: str, new: str, out: Output) -> None:
 
 @command.command("export")
 @click.argument("dataset", metavar="ds:NAME[.vN]", shell_complete=_COMPLETE)
-@click.argument("where", metavar="FILE|DIR/", type=click.Path())
+@click.argument("where", metavar="FILE|DIR/", type=LocalPath())
 @click.option("--with-data", is_flag=True, help="Carry the bytes of the data objects too.")
 @click.option("-f", "--force", is_flag=True, help="Replace what is there.")
 @output_options(json=True)
@@ -146,10 +146,10 @@ def export_(app: App, dataset: str, where: str, with_data: bool, force: bool, ou
 
 
 @command.command("import")
-@click.argument("where", metavar="FILE|DIR", type=click.Path())
+@click.argument("where", metavar="FILE|DIR", type=LocalPath())
 @click.option("--as", "rename_to", metavar="ds:NEW", default="", help="Under another name.")
 @click.option(
-    "--data", metavar="DIR", type=click.Path(), help="Write the data objects it carries there."
+    "--data", metavar="DIR", type=LocalPath(), help="Write the data objects it carries there."
 )
 @output_options(json=True)
 @pass_app

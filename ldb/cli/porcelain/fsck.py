@@ -12,7 +12,7 @@ import click
 from ldb.backends.opening import open_backend
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import choice_of, configure_clouds, need_choice
-from ldb.cli.options import output_options
+from ldb.cli.options import LocalPath, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
@@ -34,7 +34,10 @@ FEW = 3
 
 @click.command(cls=Command)
 @click.option(
-    "--workspace", metavar="DIR", help="Check this workspace too; by default the one around you."
+    "--workspace",
+    metavar="DIR",
+    type=LocalPath(),
+    help="Check this workspace too; by default the one around you.",
 )
 @click.option("--repair", is_flag=True, help="Mend what can be mended, then check.")
 @click.option(

@@ -8,7 +8,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import output_options
+from ldb.cli.options import LocalPath, output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
@@ -18,7 +18,7 @@ FAILED = 1
 
 
 @click.command(cls=Command)
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=LocalPath())
 @output_options(json=True)
 @pass_app
 def command(app: App, folder: str, out: Output) -> int | None:

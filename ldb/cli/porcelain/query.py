@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ldb.cli.app import App, pass_app
-from ldb.cli.options import expression, output_options, query_options
+from ldb.cli.options import LocalPath, expression, output_options, query_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.porcelain.eval import indent_of, to_json
@@ -15,7 +15,7 @@ from ldb.query.selection import FilterSpec
 
 
 @click.command(cls=Command)
-@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=click.Path())
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=LocalPath())
 @query_options
 @click.option("--show", type=expression, metavar="E", help="Show this of each file (as --query).")
 @click.option("--jshow", type=expression, metavar="E", help="Show this of each file (as --jquery).")

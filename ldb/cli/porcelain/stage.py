@@ -8,7 +8,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import output_options
+from ldb.cli.options import LocalPath, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.shells import dataset_names
@@ -20,8 +20,8 @@ from ldb.refs.name import parse_version
 
 @click.command(cls=Command)
 @click.argument("dataset", metavar="ds:NAME[.vN]", shell_complete=dataset_names(dataset_names_of))
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path())
-@click.option("-t", "--target", metavar="DIR", type=click.Path(), help="The same as DIR.")
+@click.argument("folder", metavar="[DIR]", required=False, type=LocalPath())
+@click.option("-t", "--target", metavar="DIR", type=LocalPath(), help="The same as DIR.")
 @click.option("-f", "--force", is_flag=True, help="Drop unsaved changes; keep other files.")
 @output_options(json=True)
 @pass_app
