@@ -14,8 +14,9 @@ def main() -> int:
     asked = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not under nohup
     if asked:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from ldb.cli.main import leave
     from ldb.cli.main import main as run
 
     if asked:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    return run()
+    return leave(run())

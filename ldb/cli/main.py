@@ -20,6 +20,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import click
@@ -142,6 +143,17 @@ def _report_usage(error: click.UsageError) -> int:
 _NO_ARGUMENTS: type[Exception] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
+def leave(code: int) -> int:
+    """The exit code, once the process may end; after Ctrl-C it ends here.
+
+    At its end Python waits for all threads, and those may wait for a store (`ldb/threads.py`).
+    """
+    if code == INTERRUPTED and threading.active_count() > 1:
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
 def _interrupted() -> int:
     click.echo("interrupted", err=True)
     return INTERRUPTED
@@ -155,4 +167,4 @@ def _forget_stdout() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(leave(main()))

@@ -22,6 +22,7 @@ from ldb.clouds.obstores import (
     stats_of,
 )
 from ldb.errors import LdbError
+from ldb.threads import aside, pool
 
 PAGE = 1000
 """Keys of a listing that a store gives at once; obstore cannot ask for fewer."""
@@ -49,18 +50,21 @@ class QuickClient:
         some = wanted.stop is None or 0 <= wanted.start < wanted.stop
         if some and wanted.start >= 0 and is_plain_key(wanted.key) and may_use():
             try:
-                answer = self._obstore().get(wanted.key, options=asked(wanted))
-                return answered(answer, bytes(answer.bytes())).data
+                return aside(lambda: self._get(wanted))
             except Exception:  # noqa: BLE001  (of many kinds; the other one tells what it is)
                 return self._whole(fast=False).get(wanted)
         return self._whole().get(wanted)
+
+    def _get(self, wanted: Get) -> bytes:
+        answer = self._obstore().get(wanted.key, options=asked(wanted))
+        return answered(answer, bytes(answer.bytes())).data
 
     def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Stat]:
         if after or limit == 0 or not is_plain_prefix(prefix) or not may_use():
             return self._whole().list(prefix, after, limit)
         try:
             chunks = self._obstore().list(prefix or None, chunk_size=PAGE)
-            stats = stats_of(next(iter(chunks), []))
+            stats = stats_of(aside(lambda: next(iter(chunks), [])))
         except Exception:  # noqa: BLE001  (as above)
             stats = None
         if stats is None:
@@ -94,9 +98,9 @@ class QuickClient:
         return self._few(wanted)
 
     def _few(self, wanted: Sequence[Get]) -> Iterator[tuple[int, bytes | LdbError]]:
-        from concurrent.futures import ThreadPoolExecutor, as_completed
+        from concurrent.futures import as_completed
 
-        with ThreadPoolExecutor(len(wanted)) as threads:
+        with pool(len(wanted)) as threads:
             running = {threads.submit(self.get, each): at for at, each in enumerate(wanted)}
             for done in as_completed(running):
                 error = done.exception()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +36,7 @@ from ldb.storage.remote import (
     stream_pinned,
     why_unread,
 )
+from ldb.threads import pool
 
 SMALL = 1 << 20
 """Bytes up to which an object is read whole, with many others at a time."""
@@ -224,7 +224,7 @@ class _Work:
                 return error
             return None
 
-        with ThreadPoolExecutor(min(STREAMS, len(wanted))) as threads:
+        with pool(min(STREAMS, len(wanted))) as threads:
             for (pinned, _), failed in zip(wanted, threads.map(fetch, wanted)):
                 self.reader.came(failed)
                 if failed is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +25,7 @@ from ldb.progress import SILENT, Progress
 from ldb.storage.globs import fits, fixed_folder, parts_of
 from ldb.storage.location import is_glob, is_remote, is_web, to_uri
 from ldb.storage.remote import key_of
+from ldb.threads import pool
 
 AT_ONCE = 16
 """Files that are fetched at the same time."""
@@ -92,8 +92,8 @@ def _fetch(
     fetched.roots[root] = uri[: len(uri) - len(key)].rstrip("/")
     wanted = _wanted(client, uri, text)
     progress.start("fetching", len(wanted))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for stat, why in pool.map(lambda stat: (stat, download(client, stat, root)), wanted):
+    with pool(AT_ONCE) as threads:
+        for stat, why in threads.map(lambda stat: (stat, download(client, stat, root)), wanted):
             if why:
                 fetched.problems.append(Problem(fetched.roots[root] + "/" + stat.key, why))
             progress.advance()

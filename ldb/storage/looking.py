@@ -7,7 +7,6 @@ that does not show is asked for one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from os.path import commonprefix
 
 from ldb.clouds.base import Client, Get, Stat
@@ -15,6 +14,7 @@ from ldb.clouds.opening import split_url
 from ldb.errors import LdbError
 from ldb.storage.checking import Finding, Place, State, remote_finding
 from ldb.storage.fetching import Health, Reader, bucket_of
+from ldb.threads import pool
 
 WORTH_LISTING = 16
 """Objects from which listing is tried."""
@@ -63,7 +63,7 @@ def _look(
             return Finding(place, State.OK)
         return found
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with pool(AT_ONCE) as threads:
         yield from threads.map(look, places)
 
 

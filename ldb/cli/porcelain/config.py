@@ -57,7 +57,7 @@ def set_(app: App, key: str, value: str, out: Output) -> None:
 
     Comments and all other lines of the file stay as they are.
     """
-    settings.set_value(app.config_path, key, value)
+    settings.set_value(app.config_path, key, value, private=_shown(key, value) != value)
     if key not in settings.KNOWN and not _is_option(key):
         meant = _meant(key, settings.KNOWN)
         out.warn(f"nothing in LDB reads {key}" + (f"; {meant}" if meant else ""))
