@@ -35,8 +35,15 @@ _HEADER = re.compile(
     r"""(?P<name>authorization["']?\s*[:=]\s*["']?)(?P<value>[^\r\n"']+)""", re.IGNORECASE
 )
 _BEARER = re.compile(r"(?P<name>\b(?:bearer|sharedkey(?:lite)?)\s+)(?P<value>\S+)", re.IGNORECASE)
+_TELLS = (
+    r"(?-i:(?:\w{1,40}\.){0,4}(?:SignatureDoesNotMatch|InvalidToken|ExpiredToken|TokenRefreshRequired|"
+    r"InvalidAccessKeyId|AuthorizationHeaderMalformed|AuthorizationFailure|"
+    r"AuthorizationPermissionMismatch|CredentialsNotSupported): [A-Z][a-z]{0,20} )"
+)
+"""Codes of errors that stores answer with, before a sentence: no option, and no value of one."""
+
 _PAIR = re.compile(
-    rf"""(?P<name>(?:(?<![\w.\-])|(?<=%3F)|(?<=%26))(?:{_OPTION})\\*["']?\s*(?:=|:|%3D|%3A)\s*)(?P<value>{_VALUE})""",
+    rf"""(?P<name>(?:(?<![\w.\-])|(?<=%3F)|(?<=%26))(?!{_TELLS})(?:{_OPTION})\\*["']?\s*(?:=|:|%3D|%3A)\s*)(?P<value>{_VALUE})""",
     re.IGNORECASE | re.DOTALL,
 )
 _AWS_ID = re.compile(r"(?P<name>)(?P<value>(?:AKIA|ASIA)[A-Z0-9]{16})")

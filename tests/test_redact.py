@@ -79,10 +79,29 @@ def test_any_text_is_taken(text: str) -> None:
         "ds:cats.v3: expected v3, found v4",
         "git@host:path, ann@example.org",
         "disaster: monkey: turkey",
+        "SignatureDoesNotMatch: The request signature we calculated does not match",
+        "botocore.exceptions.InvalidToken: The provided token is malformed",
+        "403 ExpiredToken: Provided token has expired",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("SignatureDoesNotMatch: wJalrXUtnFEMI", f"SignatureDoesNotMatch: {HIDDEN}"),
+        ("SignatureDoesNotMatch: The token=abc", f"SignatureDoesNotMatch: The token={HIDDEN}"),
+        ("SignatureDoesNotMatch=The secret", f"SignatureDoesNotMatch={HIDDEN} secret"),
+        ("InvalidToken: AbCdEf", f"InvalidToken: {HIDDEN}"),
+        ("InvalidToken: AbCdEf gHi", f"InvalidToken: {HIDDEN} gHi"),
+        ("InvalidToken: Abc1 is it", f"InvalidToken: {HIDDEN} is it"),
+        ("my_InvalidToken: The end", f"my_InvalidToken: {HIDDEN} end"),
+    ],
+)
+def test_codes_of_errors_let_nothing_but_a_sentence_through(text: str, left: str) -> None:
+    assert redact(text) == left
 
 
 def test_the_rest_of_a_message_stays() -> None:

@@ -127,6 +127,8 @@ class Chosen:
     given: tuple[str, ...] = ()
     """The parameters that were given, as `K=V`, sorted."""
     why: str = ""
+    folders: tuple[str, ...] = ()
+    """Folders of images that may be classes, where nothing but pairs was recognised."""
     """How `auto` came to it."""
     alone: bool = False
     """Label files outside of all storage locations: no data file is looked at there."""

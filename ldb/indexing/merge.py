@@ -33,6 +33,7 @@ from ldb.maps import Changes, Rows
 from ldb.objects.batch import BatchWriter
 from ldb.objects.indexrows import KIND_DATA
 from ldb.objects.model import BlobType
+from ldb.storage.location import shown
 
 if TYPE_CHECKING:
     from ldb.indexing.updating import Merging
@@ -55,6 +56,8 @@ class MergeCounts:
     new_paths: int = 0
     updated: int = 0
     """Known data objects of which something new was found."""
+    disagreeing: int = 0
+    """Data objects seen with different annotations."""
 
 
 @dataclass(slots=True)
@@ -70,6 +73,8 @@ class Gathered:
     problems: list[Problem] = field(default_factory=list)
     lost: dict[bytes, set[str]] = field(default_factory=dict)
     """Data object id → paths where it is no longer."""
+    disagreement: str = ""
+    """A data object that was seen with different annotations, and where."""
     _sightings: Sightings = field(default_factory=Sightings)
 
     def path_changes(
@@ -186,6 +191,7 @@ class Gathered:
             paths=(),
             first_indexed=self.run_time,
         )
+        self._note_disagreement(name, sightings)
         paths = {each.path: each for each in base.paths}
         notes = list(base.annotations)
         for each in sightings:
@@ -208,6 +214,16 @@ class Gathered:
         if old is not None:
             self.counts.updated += 1
         return replace(merged, last_indexed=self.run_time), note
+
+    def _note_disagreement(self, name: bytes, sightings: list[Sighting]) -> None:
+        """Take note of annotations that differ from path to path, where they are not merged."""
+        if len(sightings) < 2 or self.merging is not None:
+            return
+        if len({each.annotation for each in sightings} - {NO_OID}) > 1:
+            self.counts.disagreeing += 1
+            if not self.disagreement:
+                places = [shown(each.seen.path) for each in sightings if each.seen.path]
+                self.disagreement = f"id:{name.hex()} {' '.join(places[:2])}".rstrip()
 
     def _updated(self, writer: BatchWriter, note: bytes, seen: bytes, again: bool) -> bytes:
         """What an annotation beside a data file makes of the current one; zeros: nothing.

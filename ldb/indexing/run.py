@@ -85,6 +85,10 @@ class IndexReport:
     lone: int = 0
     """Annotations without a data file, or with `strict` data files without annotation; in label
     formats what is neither."""
+    disagreeing: int = 0
+    """Data objects that this run found with different annotations at different paths."""
+    disagreement: str = ""
+    """One of them."""
     problems: list[Problem] = field(default_factory=list)
     version: Version | None = None
 
@@ -320,6 +324,8 @@ def _fill(report: IndexReport, scan: Scan, gathered: Gathered) -> None:
     report.new_annotations = gathered.counts.new_annotations
     report.new_paths = gathered.counts.new_paths
     report.updated_objects = gathered.counts.updated
+    report.disagreeing = gathered.counts.disagreeing
+    report.disagreement = gathered.disagreement
     # Two batches may have met the same bad annotation.
     report.problems[:] = dict.fromkeys((*report.problems, *gathered.problems))
 

@@ -124,7 +124,23 @@ def recognised(peek: Peek) -> Chosen:
         hinted = any(fnmatchcase(name, hint) for hint in each.hints for name in hinting)
         if hinted and (why := recognise(each, peek)):
             return replace(chosen(each.name, {}, True), why=why)
-    return replace(chosen(BARE, {}, True), why="it looks like no other format")
+    pairs = replace(chosen(BARE, {}, True), why="it looks like no other format")
+    return replace(pairs, folders=_class_folders(peek.names))
+
+
+def _class_folders(names: Sequence[str]) -> tuple[str, ...]:
+    """Folders that may be classes: several on one level that hold all files, images alone.
+
+    No format is taken for granted by that: folders of days or of cameras look the same.
+    """
+    folders = sorted({name.rpartition("/")[0] for name in names})
+    if len(folders) < 2 or len({folder.count("/") for folder in folders}) > 1 or not folders[0]:
+        return ()
+    from ldb.formats.boxes.finding import is_subset  # runs with annotations do without
+    from ldb.formats.boxes.images import is_image
+
+    last = tuple(dict.fromkeys(folder.rpartition("/")[2] for folder in folders))
+    return last if all(map(is_image, names)) and not all(map(is_subset, last)) else ()
 
 
 def _unpaired(names: Sequence[str]) -> list[str]:

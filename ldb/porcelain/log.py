@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ldb.catalog import as_keys, objects_schema
 from ldb.dataset import dataset_schema
-from ldb.errors import NotFound
+from ldb.errors import BadInput, NotFound
 from ldb.history import (
     MapRoot,
     Operation,
@@ -17,7 +17,7 @@ from ldb.history import (
     parents,
     resolve,
 )
-from ldb.ids import NO_OID, ObjectId, Oid
+from ldb.ids import NO_OID, ObjectId, Oid, is_hex
 from ldb.maps import lookup
 from ldb.objects.store import ObjectStore
 from ldb.porcelain.place import Place
@@ -40,6 +40,21 @@ class Event:
     what: str
     """`added`, `removed` or `annotation changed`."""
     annotation: Oid | None
+
+
+def one_object(place: Place, text: str) -> ObjectId:
+    """The data object that `id:…`, its digits alone, or a path stands for.
+
+    Raises `NotFound`, and `BadInput` for a path that stands for several.
+    """
+    if text.startswith("id:") or is_hex(text):
+        return place.catalog.expand(text.removeprefix("id:"))
+    from ldb.porcelain.sources import select  # with all of queries: ids do without
+
+    rows = select(place, [text], default="none").rows
+    if len(rows) != 1:
+        raise BadInput(text, f"stands for {len(rows):,} data objects", "name the file of one")
+    return ObjectId(rows.ids.tobytes())
 
 
 def log(place: Place, spec: VersionSpec) -> Iterator[Version]:

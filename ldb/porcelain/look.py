@@ -22,7 +22,7 @@ from ldb.query.projecting import LACKING, RowProjector
 from ldb.query.rowwise import Query, compile_query
 from ldb.query.scanning import failure_line
 from ldb.query.selected import Selected
-from ldb.query.selection import FilterSpec
+from ldb.query.selection import FilterSpec, misread
 
 PIECE = 200_000
 """Rows held at a time."""
@@ -123,6 +123,7 @@ class Evaluation:
     def warnings(self) -> Iterator[str]:
         """What failed, once for each expression; keys that no annotation has."""
         for show, projector in self._shows:
+            yield from misread(FilterSpec(show.kind, show.text))
             if line := failure_line(repr(show.text), projector):
                 yield line
         if len(self._rows) and not self._shown:

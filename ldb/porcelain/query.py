@@ -17,7 +17,7 @@ from ldb.query.parse import parse
 from ldb.query.projecting import LACKING
 from ldb.query.rowwise import compile_query
 from ldb.query.scanning import failure_line
-from ldb.query.selection import FilterSpec
+from ldb.query.selection import FilterSpec, misread
 from ldb.storage.listing import walk
 from ldb.storage.location import local_path, to_uri
 from ldb.storage.reading import read_bytes
@@ -49,7 +49,8 @@ class FileQuery:
 
     def warnings(self) -> Iterator[str]:
         """What failed, once for each query; where nothing was found, keys that no file has."""
-        lines = [failure_line(f"--{spec.kind}", each) for spec, each in self._filters]
+        lines = [line for spec, _ in self._filters for line in misread(spec)]
+        lines += [failure_line(f"--{spec.kind}", each) for spec, each in self._filters]
         if self._show and self._projector:
             lines.append(failure_line(repr(self._show.text), self._projector))
         if not self._answered:

@@ -76,6 +76,7 @@ def apply_filters(
     `traces` gets a line for each filter that ran: what was done, and how.
     """
     steps = [(spec, _STEPS[spec.kind](spec, plugins)) for spec in filters]
+    warnings.messages += (line for spec in filters for line in misread(spec))
     context = _Context(Asker(catalog, warnings.messages, progress), seed)
     for spec, step in steps:
         if not len(rows):
@@ -87,6 +88,15 @@ def apply_filters(
         if traces is not None:
             traces.append(trace)
     return rows
+
+
+def misread(spec: FilterSpec) -> list[str]:
+    """What an expression means that it does not seem to mean."""
+    if spec.kind not in ("query", "jquery", "file", "vquery") or "!" not in spec.value:
+        return []
+    from ldb.query.pitfalls import pitfalls  # few expressions have any
+
+    return pitfalls(parse(spec.value))
 
 
 @dataclass

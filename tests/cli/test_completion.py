@@ -118,3 +118,12 @@ def test_a_prompt_sees_no_errors() -> None:
 
     assert dataset_names(fail)(CTX, PARAM, "") == []
     assert [item.type for item in source_names(fail)(CTX, PARAM, "da")] == ["file"]
+
+
+@pytest.mark.parametrize("shell", shells.SHELLS)
+def test_the_shell_is_named_by_option_or_word(ldb: Ldb, shell: str) -> None:
+    by_option = ldb("completion", "-s", shell)
+    assert by_option.code == 0
+    assert ldb("completion", shell) == by_option
+    assert ldb("completion", shell, "-s", shell).code == 2
+    assert "-s bash|zsh|fish" in ldb("completion").err

@@ -7,12 +7,17 @@ import click
 from ldb.cli import shells
 from ldb.cli.parsing import Command
 
+_SHELL = click.Choice(shells.SHELLS)
+
 
 @click.command(cls=Command)
-@click.option("-s", "--shell", type=click.Choice(shells.SHELLS), required=True, help="Which shell.")
+@click.argument("named", metavar="[bash|zsh|fish]", required=False, type=_SHELL)
+@click.option("-s", "--shell", type=_SHELL, help="Which shell.")
 @click.pass_context
-def command(ctx: click.Context, shell: str) -> None:
+def command(ctx: click.Context, named: str | None, shell: str | None) -> None:
     """Print the script that makes a shell complete ldb's commands and names.
+
+    The shell is named by -s, or by a word alone.
 
     \b
     Examples:
@@ -20,4 +25,8 @@ def command(ctx: click.Context, shell: str) -> None:
       eval "$(ldb completion -s zsh)"                   # in ~/.zshrc
       ldb completion -s fish > ~/.config/fish/completions/ldb.fish
     """
-    click.echo(shells.script(shell, ctx.find_root().command, "_LDB_COMPLETE"), nl=False)
+    if (named is None) == (shell is None):
+        raise click.UsageError(f"say which shell, once: -s {'|'.join(shells.SHELLS)}")
+    chosen = named or shell
+    assert chosen is not None
+    click.echo(shells.script(chosen, ctx.find_root().command, "_LDB_COMPLETE"), nl=False)

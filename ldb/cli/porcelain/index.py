@@ -214,6 +214,14 @@ def _tell(done: Indexed, out: Output, added: Changed | None) -> None:
         f"annotations:  {report.found_annotations:,} found, {report.new_annotations:,} new\n"
         f"paths:        {report.new_paths:,} new, {report.gone_paths:,} gone"
     )
+    if report.disagreeing:
+        objects = showing.plural(report.disagreeing, "data object")
+        out.warn(
+            f"{objects} with different annotations at different paths, of which the last in the "
+            f"order of paths that is new counts: {visible(report.disagreement)} for one"
+        )
+    if report.new_objects and not report.found_annotations:
+        _tell_of_folders(done, out)
     if report.version is not None:
         total = report.version.commit.maps["objects"].count
         out.say(f"{report.version}: {total:,} data objects in all")
@@ -223,6 +231,19 @@ def _tell(done: Indexed, out: Output, added: Changed | None) -> None:
         out.say(f"added {objects}; the draft has {total:,}")
     if report.problems:
         out.warn(f"{showing.plural(len(report.problems), 'problem')}; all else is indexed")
+
+
+def _tell_of_folders(done: Indexed, out: Output) -> None:
+    """Where nothing had an annotation: that the folders may be the labels."""
+    for each in done.layouts:
+        if each.chosen.folders:
+            shown = ", ".join(map(visible, each.chosen.folders[:3]))
+            more = ", …" if len(each.chosen.folders) > 3 else ""
+            path = showing.as_typed([each.path])
+            out.say(
+                f"no annotations; if the folders ({shown}{more}) are labels: "
+                f"`ldb index -m imagenet {visible(path)}`"
+            )
 
 
 def _value(done: Indexed) -> dict[str, Any]:
@@ -238,6 +259,7 @@ def _value(done: Indexed) -> dict[str, Any]:
         "label_files": {"found": report.label_files, "read": report.labels_read},
         "paths": {"new": report.new_paths, "gone": report.gone_paths},
         "updated": report.updated_objects,
+        "disagreeing": report.disagreeing,
         "left_out": report.lone,
         "imported": done.imported,
         "problems": [{"path": each.path, "why": each.why} for each in report.problems],

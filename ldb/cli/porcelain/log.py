@@ -16,7 +16,7 @@ from ldb.cli.showing import objects_in, operation_line, plural, version_json, wh
 from ldb.cli.sources import dataset_names_of
 from ldb.errors import NotFound
 from ldb.history import Version, resolve
-from ldb.porcelain.log import log, object_log
+from ldb.porcelain.log import log, object_log, one_object
 from ldb.porcelain.place import Place
 from ldb.refs.name import VersionSpec, dataset_ref, parse_version
 
@@ -25,7 +25,9 @@ from ldb.refs.name import VersionSpec, dataset_ref, parse_version
 @click.argument(
     "dataset", metavar="[ds:NAME]", required=False, shell_complete=dataset_names(dataset_names_of)
 )
-@click.option("--object", "name", metavar="id:HASH", help="Only versions that changed this object.")
+@click.option(
+    "--object", "name", metavar="id:HASH|PATH", help="Only versions that changed this object."
+)
 @click.option("-n", "--limit", type=click.IntRange(min=0), metavar="N", help="At most N versions.")
 @output_options(json=True)
 @pass_app
@@ -53,7 +55,7 @@ def command(
 
 
 def _object(place: Place, spec: VersionSpec, text: str, limit: int | None, out: Output) -> None:
-    name = place.catalog.expand(text.removeprefix("id:"))
+    name = one_object(place, text)
     newest = resolve(place.instance, spec)
     events = object_log(place, newest, name)
     first = next(events, None)

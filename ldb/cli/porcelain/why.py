@@ -13,11 +13,11 @@ from ldb.cli.porcelain.log import spec_of
 from ldb.cli.shells import dataset_names
 from ldb.cli.showing import operation_json, operation_line, when
 from ldb.cli.sources import dataset_names_of
-from ldb.porcelain.log import Reason, why
+from ldb.porcelain.log import Reason, one_object, why
 
 
 @click.command(cls=Command)
-@click.argument("name", metavar="id:HASH")
+@click.argument("name", metavar="id:HASH|PATH")
 @click.argument(
     "dataset", metavar="[ds:NAME]", required=False, shell_complete=dataset_names(dataset_names_of)
 )
@@ -32,9 +32,10 @@ def command(app: App, name: str, dataset: str | None, out: Output) -> None:
     Examples:
       ldb why id:3f2a91
       ldb why id:3f2a91 ds:cats.v2
+      ldb why /data/cats/tom.jpg ds:cats
     """
     place = place_of(app)
-    found = why(place, place.catalog.expand(name.removeprefix("id:")), spec_of(place, dataset))
+    found = why(place, one_object(place, name), spec_of(place, dataset))
     for reason in found:
         if out.as_json:
             out.json({

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_json(pets: Pets) -> None:
         ],
         "label_files": {"found": 0, "read": 0},
         "paths": {"new": 0, "gone": 0},
-        "updated": 0, "left_out": 0, "imported": 0, "problems": [],
+        "updated": 0, "disagreeing": 0, "left_out": 0, "imported": 0, "problems": [],
     }  # fmt: skip
 
 
@@ -199,3 +200,40 @@ def test_annotation_update(own_pets: Pets) -> None:
     words = own_pets.json("log", "ds:root")[0]["operations"][0]["command"]
     assert words[:3] == ["index", "--annotation-update", "merge"]
     own_pets.fails(2, "index", "--annotation-update", "append", str(own_pets.data))
+
+
+def test_copies_with_different_annotations_are_told(own_pets: Pets) -> None:
+    """The last path counts, as before; a copy that comes later is just newer."""
+    for folder, label in (("a", "cow"), ("b", "ox"), ("c", "cow")):
+        write(own_pets.data / folder / "x.jpg", "a cow", {"class": label})
+    result = own_pets.ok("index", str(own_pets.data))
+    name = hashlib.md5(b"a cow").hexdigest()
+    places = f"{own_pets.data}/a/x.jpg {own_pets.data}/b/x.jpg"
+    assert "warning: 1 data object with different annotations at different paths" in result.err
+    assert f"id:{name} {places} for one" in result.err
+    assert own_pets.json("eval", f"id:{name}")[0]["values"] == [{"class": "ox"}]
+    write(own_pets.data / "d/x.jpg", "a cow", {"class": "bull"})
+    assert "warning" not in own_pets.ok("index", str(own_pets.data)).err
+
+
+def test_folders_that_may_be_labels_are_told(own_pets: Pets) -> None:
+    """Only where nothing has an annotation, and images lie in folders on one level."""
+    shelf = own_pets.data / "shelf"
+    for name in ("train/oak/1.jpg", "train/elm/2.png", "test/oak/3.jpg"):
+        write(shelf / name, name, None)
+    said = own_pets.ok("index", str(shelf)).err
+    assert f"if the folders (oak, elm) are labels: `ldb index -m imagenet {shelf}`" in said
+    assert "are labels" not in own_pets.ok("index", str(shelf)).err, "nothing is new"
+    own_pets.ok("index", "-m", "imagenet", str(shelf))
+    assert len(own_pets.names("ds:root", "--query", "label == 'oak'")) == 2
+    for path, note in (
+        ("days/1/a.txt", None),
+        ("mixed/a.jpg", None),
+        ("subsets/train/a.jpg", None),
+        ("subsets/val/b.jpg", None),
+        ("noted/x/a.jpg", 1),
+        ("noted/y/b.jpg", 2),
+    ):
+        write(own_pets.data / path, path, note)
+    for folder in ("days", "mixed", "subsets", "noted"):
+        assert "are labels" not in own_pets.ok("index", str(own_pets.data / folder)).err

@@ -127,3 +127,17 @@ def test_unknown(cats: Pets, tmp_path: Path) -> None:
     cats.fails(3, "why", cats.id("rex"))
     cats.fails(3, "why", cats.id("tom"), "ds:none")
     assert "name a dataset" in cats.at(tmp_path / "outside").fails(2, "why", cats.id("tom"))
+
+
+def test_by_path(cats: Pets) -> None:
+    """In storage, or of what was written into the workspace; also `log --object`."""
+    cats.ok("instantiate")
+    wanted = cats.ok("why", cats.id("tom")).out
+    assert "added in ds:cats.v1" in wanted
+    written = next(cats.folder.glob("tom-*.jpg"))
+    for name in (str(cats.data / "cats/tom.jpg"), written.name):
+        assert cats.ok("why", name).out == wanted
+        assert cats.ok("log", "--object", name).out.startswith("ds:cats.v1 ")
+    assert "stands for 2 data objects" in cats.fails(2, "why", str(cats.data / "cats"))
+    cats.fails(3, "why", str(cats.data / "dogs/rex.jpg"))
+    cats.fails(3, "why", "nowhere.jpg")
