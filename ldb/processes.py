@@ -55,7 +55,7 @@ class Team:
         pairs: list[tuple[Connection, Connection]] = [context.Pipe() for _ in arguments]
         self.pipes = [mine for mine, _ in pairs]
         self._children: list[BaseProcess] = []
-        with _interrupts_held(), warnings.catch_warnings():
+        with _interrupts_held(forks), warnings.catch_warnings():
             # Python 3.12 warns of forking beside threads: numpy's, which wait for work and
             # which no child gives any.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -195,11 +195,16 @@ def _without_main() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
+def _interrupts_held(forks: bool) -> Iterator[None]:
     """Ctrl-C waits meanwhile, so that no child gets it before it ignores it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    if not forks:
+        # The first child would bring this helper of Python's with it, whose start lets Ctrl-C in.
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
