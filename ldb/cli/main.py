@@ -114,7 +114,21 @@ def _run(args: Sequence[str] | None) -> int:
         return _interrupted() if interrupted else _report("nobody answered", "", FAILED)
     except KeyboardInterrupt:
         return _interrupted()
+    except Exception as error:
+        if not _came_of_ctrl_c(error):
+            raise
+        return _interrupted()
     return code if isinstance(code, int) else 0
+
+
+def _came_of_ctrl_c(error: BaseException | None) -> bool:
+    """Whether it was an interruption: who is interrupted while importing may tell of it otherwise
+    (`Error calling __set_name__`, which numpy's classes end with before Python 3.12)."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def exit_code(error: LdbError) -> int:

@@ -170,6 +170,20 @@ def test_ctrl_c(ldb: Ldb, command: Callable[[Callable[[], object]], None]) -> No
     assert result.err.endswith("interrupted\n")
 
 
+def test_ctrl_c_that_a_class_tells_of_in_its_own_way(
+    ldb: Ldb, command: Callable[[Callable[[], object]], None]
+) -> None:
+    """As numpy's do while they are imported, in Python 3.10 and 3.11."""
+
+    class Interrupted:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise KeyboardInterrupt
+
+    command(lambda: type("Imported", (), {"each": Interrupted()}))
+    result = ldb("probe")
+    assert (result.code, result.err) == (130, "interrupted\n")
+
+
 def test_a_question_that_nobody_answers(
     ldb: Ldb, command: Callable[[Callable[[], object]], None]
 ) -> None:
