@@ -24,7 +24,7 @@ import zstandard
 from ldb.cli import main as entry
 from ldb.cli import output
 from tests.cli.conftest import Ldb, Result
-from tests.cli.porcelain.conftest import Pets
+from tests.cli.porcelain.conftest import Pets, write
 from tests.clouds import servers
 from tests.clouds.buckets import Bucket
 from tests.porcelain.cloudteam import text_options
@@ -38,9 +38,13 @@ ZSTD = re.escape(b"\x28\xb5\x2f\xfd")
 @pytest.fixture
 def bucket(hot_s3_bucket: Bucket, ldb: Ldb) -> Bucket:
     """With two images, and an instance here."""
+    return filled(hot_s3_bucket, ldb)
+
+
+def filled(bucket: Bucket, ldb: Ldb) -> Bucket:
     ldb("init", "inst")
-    hot_s3_bucket.fill({"d/a.jpg": b"aa", "d/a.json": b'{"n": 1}', "d/b.jpg": b"b"})
-    return hot_s3_bucket
+    bucket.fill({"d/a.jpg": b"aa", "d/a.json": b'{"n": 1}', "d/b.jpg": b"b"})
+    return bucket
 
 
 def given(bucket: Bucket, **other: str) -> list[str]:
@@ -164,6 +168,28 @@ def test_a_cache_in_a_bucket(pets: Pets, name: str) -> None:
     assert "no folder of this machine" in said
 
 
+# -- the quick start -------------------------------------------------------------------
+
+
+def test_the_private_instance(ldb: Ldb, home: Path) -> None:
+    """With a read-add folder, all cloud locations allowed, auto-index on; nearer ones win."""
+    write(Path("photos/tom.jpg"), "tom", {"class": "cat"})
+    assert ldb("stage", "ds:cats", "ws").code == 0
+    (listed,) = (json.loads(line) for line in ldb("storage", "list", "--json").out.splitlines())
+    assert {each["url"]: each["read_add"] for each in listed} == {
+        f"file://{home}/.ldb/read_add_storage": True,
+        "s3://": False, "gs://": False, "az://": False, "http://": False, "https://": False,
+    }  # fmt: skip
+    assert ldb("config", "get", "core.auto_index").out == "true\n"
+    assert "added 1 data object" in ldb("-C", "ws", "add", "../photos").err
+    os.chdir("..")
+    assert ldb("list", "ds:root").out.count("/imported/") == 1
+    for place in ("one", "two"):
+        assert ldb("init", place).code == 0
+    assert ldb("--instance", "one", "list", "ds:root").code == 3
+    assert ldb("list", "ds:root").out.count("/imported/") == 1, "what is made later is not used"
+
+
 # -- links -----------------------------------------------------------------------------
 
 
@@ -274,8 +300,15 @@ def interrupted(environment: dict[str, str], at_work: Callable[[], object], *wor
     return err.strip()
 
 
-def test_ctrl_c(bucket: Bucket, ldb: Ldb, environment: dict[str, str]) -> None:
+@pytest.mark.cloud
+@pytest.mark.parametrize(
+    "kind", ["hot_s3", *(pytest.param(each, marks=pytest.mark.slow) for each in ("gs", "az"))]
+)
+def test_ctrl_c(
+    kind: str, request: pytest.FixtureRequest, ldb: Ldb, environment: dict[str, str]
+) -> None:
     """While a bucket is read: nothing half-visible, and the next run does what is left."""
+    bucket = filled(request.getfixturevalue(f"{kind}_bucket"), ldb)
     with bucket.proxied() as there:
         assert there.proxy is not None
         place, proxy = f"{bucket.url}/d", there.proxy
@@ -284,13 +317,13 @@ def test_ctrl_c(bucket: Bucket, ldb: Ldb, environment: dict[str, str]) -> None:
         def hanging() -> bool:
             return any(each.action == "hang" for each in proxy.log)
 
-        proxy.add("hang", method="GET", path=r"\.jpg")
+        proxy.add("hang", method="GET", path="jpg")
         assert interrupted(environment, hanging, "index", place) == "interrupted"
         assert ldb("list", "ds:root").code == 3, "there is no version of the index"
         proxy.clear()
         assert "2 found, 2 new" in ldb("index", place).err
         proxy.log.clear()
-        proxy.add("hang", method="GET", path=r"/b\.jpg")
+        proxy.add("hang", method="GET", path=r"b(\.|%2E)jpg")
         words = ("instantiate", "ds:root", "-t", "out")
         assert interrupted(environment, hanging, *words) == "interrupted"
         there_now = {path.name: path.read_bytes() for path in Path("out").glob("[!.]*")}
@@ -302,7 +335,7 @@ def test_ctrl_c(bucket: Bucket, ldb: Ldb, environment: dict[str, str]) -> None:
         assert ldb("fsck").code == 0
 
 
-@pytest.mark.parametrize("path", ["/instance", "list-type"])
+@pytest.mark.parametrize("path", ["/instance", pytest.param("list-type", marks=pytest.mark.slow)])
 def test_ctrl_c_while_an_instance_is_looked_at(
     bucket: Bucket, ldb: Ldb, environment: dict[str, str], path: str
 ) -> None:
