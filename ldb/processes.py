@@ -35,6 +35,12 @@ def forbid_fork() -> None:
     _may_fork = False
 
 
+def forks() -> bool:
+    """Whether children are forked: those that start afresh cost half a second of processor
+    time each, which must be worth it."""
+    return _may_fork and "fork" in multiprocessing.get_all_start_methods()
+
+
 _carried: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
 
 
@@ -48,14 +54,14 @@ class Team:
     """Children that run `work(pipe, *arguments)`; `pipes` are the parent's ends, in order."""
 
     def __init__(self, work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> None:
-        forks = _may_fork and "fork" in multiprocessing.get_all_start_methods()
-        method = "fork" if forks else "spawn"
+        forked = forks()
+        method = "fork" if forked else "spawn"
         context: Any = multiprocessing.get_context(method)
-        carried = [] if forks else [(give, take()) for take, give in _carried]
+        carried = [] if forked else [(give, take()) for take, give in _carried]
         pairs: list[tuple[Connection, Connection]] = [context.Pipe() for _ in arguments]
         self.pipes = [mine for mine, _ in pairs]
         self._children: list[BaseProcess] = []
-        with _interrupts_held(forks), warnings.catch_warnings():
+        with _interrupts_held(forked), warnings.catch_warnings():
             # Python 3.12 warns of forking beside threads: numpy's, which wait for work and
             # which no child gives any.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -66,7 +72,7 @@ class Team:
                 child = context.Process(
                     target=_live, args=(theirs, work, arguments[at], given, carried), daemon=True
                 )
-                with contextlib.nullcontext() if forks else _without_main():
+                with contextlib.nullcontext() if forked else _without_main():
                     child.start()
                 self._children.append(child)
         for _, theirs in pairs:

@@ -16,6 +16,9 @@ from typing import Protocol
 
 from ldb.errors import LdbError
 
+PUT_AT_ONCE = 32 << 20
+"""Larger values go in parts, where the store has them: a part that fails is sent again, not all."""
+
 
 class Put(Enum):
     """What became of a conditional `create`, as the store told it."""

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from ldb.clouds import loops, window
-from ldb.clouds.base import Changed, Get, Put, Stat
+from ldb.clouds.base import PUT_AT_ONCE, Changed, Get, Put, Stat
 from ldb.clouds.parallel import list_in_parallel
 from ldb.clouds.patience import Patience, Waiting
 from ldb.clouds.walking import in_order, walk
@@ -26,8 +26,6 @@ from ldb.redact import redact
 
 T = TypeVar("T")
 MIB = 1 << 20
-PUT_AT_ONCE = 32 * MIB
-"""Larger values go in parts, where the wire has them: a part that fails is sent again, not all."""
 MOST_PARTS = 10_000
 DELETED_AT_ONCE = 1000
 DELETES_AT_ONCE = 16

@@ -71,6 +71,33 @@ def answered(answer: Any, data: bytes, by_version: bool = False) -> Got:
     return Got(data, token or "", meta["size"])
 
 
+def put_there(key: str, size: int, answer: Mapping[str, Any]) -> Stat:
+    """What a `put` has made."""
+    return Stat(key, size, 0, (answer["e_tag"] or "").strip('"'), version=answer["version"])
+
+
+def says_taken(error: Exception) -> bool:
+    """Whether a create was refused because something is there; obstore says so of a 409 too."""
+    from obstore.exceptions import AlreadyExistsError
+
+    return isinstance(error, AlreadyExistsError) and " 412 " in str(error)
+
+
+def says_nothing_done(error: Exception) -> bool:
+    """Whether a write is known not to have been done; what says so in another release's words
+    is not known, which costs a look."""
+    from obstore import exceptions
+
+    refused = (
+        exceptions.AlreadyExistsError,
+        exceptions.PermissionDeniedError,
+        exceptions.UnauthenticatedError,
+        FileNotFoundError,
+    )
+    text = str(error)
+    return isinstance(error, refused) or " 429 " in text or "kind: Connect," in text
+
+
 def stats_of(listed: Sequence[Mapping[str, Any]]) -> list[Stat] | None:
     """A part of an S3 listing; None where it may be wrong.
 

@@ -1,8 +1,9 @@
 """A client for commands that ask an S3 bucket for next to nothing, as a cached query does.
 
-A few objects, or one page of a listing, are asked for by obstore in plain threads. That loads
-neither asyncio nor s3fs, which take longer than such a query. Whatever is more than that, and all
-that obstore fails at, goes to the whole client, which is made for it then.
+A few objects, or one page of a listing, are asked for by obstore in plain threads, and values are
+written so. That loads neither asyncio nor s3fs, which take longer than such a query or commit.
+Whatever is more than that, and all that obstore fails at, goes to the whole client, which is made
+for it then.
 docs/design/010-clouds.md
 """
 
@@ -12,16 +13,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Any
 
-from ldb.clouds.base import Client, Get, Put, Stat
+from ldb.clouds.base import PUT_AT_ONCE, Client, Get, Put, Stat
 from ldb.clouds.obstores import (
     answered,
     asked,
     is_plain_key,
     is_plain_prefix,
     may_use,
+    put_there,
+    says_nothing_done,
+    says_taken,
     stats_of,
 )
-from ldb.errors import LdbError
+from ldb.errors import LdbError, StoreFailed
 from ldb.threads import aside, pool
 
 PAGE = 1000
@@ -75,6 +79,40 @@ class QuickClient:
     def list_parallel(self, prefix: str = "", concurrency: int = 8) -> Iterator[Stat]:
         return self._whole().list_parallel(prefix, concurrency)
 
+    def create(self, key: str, data: bytes) -> Put:
+        if not (is_plain_key(key) and may_use()):
+            return self._whole().create(key, data)
+        try:
+            self._put(key, data, mode="create")
+        except Exception as error:  # noqa: BLE001  (of many kinds; the other one tells what it is)
+            return self._create_after(error, key, data)
+        return Put.CREATED
+
+    def _create_after(self, error: Exception, key: str, data: bytes) -> Put:
+        if says_taken(error):
+            return Put.EXISTS
+        sure = says_nothing_done(error)
+        try:
+            put = self._whole(fast=False).create(key, data)
+        except StoreFailed:
+            if sure:
+                raise
+            return Put.DOUBT
+        return put if sure or put is Put.CREATED else Put.DOUBT
+
+    def put(self, key: str, data: bytes | memoryview) -> Stat:
+        if len(data) > PUT_AT_ONCE or not (is_plain_key(key) and may_use()):
+            return self._whole().put(key, data)
+        try:
+            answer = self._put(key, data)
+        except Exception:  # noqa: BLE001  (as above)
+            return self._whole(fast=False).put(key, data)
+        return put_there(key, len(data), answer)
+
+    def _put(self, key: str, data: bytes | memoryview, **how: str) -> Any:
+        store = self._obstore()
+        return aside(lambda: store.put(key, data, use_multipart=False, **how))
+
     def _obstore(self) -> Any:
         with self._lock:
             if self._store is None:
@@ -116,12 +154,6 @@ class QuickClient:
 
     def folders(self, prefix: str) -> Sequence[str]:
         return self._whole().folders(prefix)
-
-    def create(self, key: str, data: bytes) -> Put:
-        return self._whole().create(key, data)
-
-    def put(self, key: str, data: bytes | memoryview) -> Stat:
-        return self._whole().put(key, data)
 
     def delete(self, keys: Iterable[str]) -> None:
         self._whole().delete(keys)

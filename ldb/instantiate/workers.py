@@ -13,13 +13,16 @@ from multiprocessing.connection import Connection
 from ldb.instantiate.items import Items
 from ldb.instantiate.listing import Before
 from ldb.instantiate.write import BatchResult, WriteOptions, Writer
-from ldb.processes import hand_out
+from ldb.processes import forks, hand_out
 
 LARGEST = 2048
 """Most places handed out at once: the annotations of so many share most of their blocks."""
 
 SMALLEST = 8
 """Fewer are not worth a message, or another process."""
+
+SMALLEST_AFRESH = 2048
+"""Fewer are not worth a process that is not forked; data in clouds is fetched by this one."""
 
 Part = tuple[int, int]
 
@@ -29,7 +32,7 @@ def write_parts(
 ) -> Generator[BatchResult, None, None]:
     """Write all items; results of all batches, in the order in which they are done."""
     count = len(items.chosen.ids)
-    if count <= SMALLEST or processes < 2:
+    if count <= (SMALLEST if forks() else SMALLEST_AFRESH) or processes < 2:
         with Writer(items, options, before) as writer:
             yield from writer.write(0, count)
         return

@@ -129,3 +129,4 @@ def test_a_commit_of_a_small_change(counted: Bucket, ann: Team) -> None:
     seen = requests(counted, ann, "-C", "dogs", "commit")
     assert len(seen) <= 6, [f"{each.method} {each.path}" for each in seen]
     assert sum(each.method == "PUT" for each in seen) >= 2
+    assert all(each.agent.startswith("object_store/") for each in seen), "loads quickly"

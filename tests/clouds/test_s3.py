@@ -19,7 +19,7 @@ class TestS3fs(ClientContract):
 
 
 class TestObstore(TestS3fs):
-    """Reads and lists by obstore, the rest as above."""
+    """Reads, lists and writes by obstore, the rest as above."""
 
     library = "obstore"
 
