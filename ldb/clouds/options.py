@@ -19,6 +19,8 @@ from ldb.errors import BadInput
 
 S3, GS, AZ, HTTP = ("s3",), ("gs",), ("az",), ("http", "https")
 EVERY = (*S3, *GS, *AZ, *HTTP)
+_OTHER_NAMES = {"aws": "s3", "azure": "az"}
+"""As users may write URLs in their settings; everywhere else they are rewritten before."""
 
 
 def _option(schemes: tuple[str, ...], secret: bool = False) -> Any:
@@ -100,7 +102,10 @@ def read_options(given: Mapping[str, Any], scheme: str, where: str = "") -> Opti
 def configure(table: Mapping[str, Mapping[str, Any]]) -> None:
     """From now on, these options count for URLs that begin so, unless a call has its own."""
     global _configured
-    _configured = MappingProxyType({_key(url): dict(options) for url, options in table.items()})
+    found: dict[str, dict[str, Any]] = {}
+    for url, options in table.items():
+        found.setdefault(_key(url), {}).update(options)
+    _configured = MappingProxyType(found)
 
 
 def configured() -> Mapping[str, Mapping[str, Any]]:
@@ -144,6 +149,8 @@ def from_environment(name: str) -> str | None:
 
 
 def _key(url: str) -> str:
+    scheme, colon, rest = url.partition("://")
+    url = _OTHER_NAMES.get(scheme.lower(), scheme.lower()) + colon + rest
     return url if url.endswith("://") else url.rstrip("/")
 
 

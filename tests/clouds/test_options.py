@@ -43,6 +43,14 @@ def test_what_is_refused(scheme: str, given: dict[str, str]) -> None:
         open_client(f"{scheme}://bucket", given)
 
 
+def test_other_names_of_stores() -> None:
+    configure({"aws://bucket": {"region": "a", "anon": True}, "azure://": {"sas_token": "b"}})
+    assert options_for("s3://bucket/deep") == {"region": "a", "anon": True}
+    assert options_for("az://container") == {"sas_token": "b"}
+    configure({"AWS://bucket": {"region": "a"}, "s3://bucket/": {"anon": True}})
+    assert options_for("s3://bucket") == {"region": "a", "anon": True}
+
+
 def test_the_longest_prefix_counts() -> None:
     configure(
         {
