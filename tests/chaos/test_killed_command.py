@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
 DONE_ALREADY = {
     "init": (4, "found an LDB instance"),
     "unindex": (3, "not found"),
-    "rename": (3, "it was deleted"),
+    "rename": (3, "it was renamed to ds:"),
     "delete": (3, "it was deleted"),
 }
 """What the second run says where the first did all that was asked for before it ended."""
