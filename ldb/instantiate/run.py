@@ -139,17 +139,25 @@ def _tidy(
 ) -> None:
     """Files of earlier runs that are not part of this one: removed with `force`, else counted."""
     emptied = set()
-    for path in journal.remaining:
+    gone: list[str] = []
+    left: set[bytes] = set()
+    for path, entry in journal.remaining.items():
         folder = path.rpartition("/")[0]
         with suppress(Refused, OSError):
             if _is_there(path, journal, target, algorithm):
                 if not force:
                     report.left += 1
+                    left.add(entry.object_id)
                     continue
                 os.unlink(path[len(folder) :].lstrip("/"), dir_fd=target.open_folder(folder, False))
                 report.removed += 1
                 emptied.add(folder)
-        journal.forget(path)
+        gone.append(path)
+    for path in gone:
+        entry = journal.remaining[path]
+        # The annotation alone would else look as if only that had ever been written.
+        if entry.annotation or entry.object_id not in left:
+            journal.forget(path)
     for folder in sorted(emptied, reverse=True):
         target.remove_empty(folder)
 

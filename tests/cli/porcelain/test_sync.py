@@ -44,6 +44,20 @@ def test_annotation_left_behind_keeps_nothing(written: Pets) -> None:
     assert written.names("ds:root", "--query", "class == 'edited'") == set()
 
 
+def test_annotation_left_behind_keeps_nothing_later_either(written: Pets) -> None:
+    """The list of what was written still has the data file after the next `instantiate`."""
+    file(written, "tom", "jpg").unlink()
+    written.ok("sync")
+    written.ok("instantiate")
+    assert file(written, "tom", "json").exists()
+    assert written.ok("sync").err == "nothing to change; the draft has 1 data object\n"
+    written.ok("instantiate", "-f")
+    assert not file(written, "tom", "json").exists()
+    assert written.id("tom")[3:] not in (written.folder / ".ldb_instantiated").read_text()
+    written.ok("add", written.id("tom"))
+    assert "that no file here ever stood for stays" in written.ok("sync").err
+
+
 def test_all_files_removed(written: Pets) -> None:
     for path in written.folder.glob("*-*.*"):
         path.unlink()
