@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import urllib.request
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -86,7 +87,7 @@ class Bucket:
     def _connection_string(self) -> str:
         account, key = servers.AZURE_ACCOUNT, servers.AZURE_KEY
         return (
-            f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"
+            f"DefaultEndpointsProtocol={self.address.partition(':')[0]};AccountName={account};AccountKey={key};"
             f"BlobEndpoint={self.address}/{account};"
         )
 
@@ -102,9 +103,9 @@ class Bucket:
             self._clients.pop().close()
 
     @contextlib.contextmanager
-    def proxied(self) -> Iterator[Bucket]:
+    def proxied(self, tls: ssl.SSLContext | None = None) -> Iterator[Bucket]:
         """The same bucket through a new fault proxy, which is its `proxy`."""
-        with FaultProxy(servers.HOST, self.server.port) as proxy:
+        with FaultProxy(servers.HOST, self.server.port, tls) as proxy:
             other = Bucket(self.scheme, self.server, self.name, proxy.url)
             other.proxy = proxy
             try:

@@ -5,7 +5,8 @@
         …                      # the client talks to proxy.url
         assert proxy.log
 
-Bytes of requests pass unchanged (the Host header too), so signatures stay valid. What can happen:
+Bytes of requests pass unchanged (the Host header too), so signatures stay valid. With `tls`
+clients speak that with it, and it does not with the server. What can happen:
 
     status         answered here: code=503, body=b"…", headers={…}; the server hears nothing
     reset          connection reset before the request is passed on
@@ -23,6 +24,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -75,8 +77,13 @@ class Seen:
     path: str
     action: str
     status: int | None
-    agent: str = ""
-    """Who asked, as it says itself."""
+    headers: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
+    """Of the request; names in lower case."""
+
+    @property
+    def agent(self) -> str:
+        """Who asked, as it says itself."""
+        return self.headers.get(b"user-agent", b"").decode("latin1")
 
 
 class _Gone(Exception):
@@ -86,8 +93,9 @@ class _Gone(Exception):
 class FaultProxy:
     """Listens on a free port of loopback, in a thread of its own, while its block lasts."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._server_address = (host, port)
+        self._tls = tls
         self.rules: list[Rule] = []
         self.log: list[Seen] = []
         self.port = 0
@@ -99,7 +107,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def add(
         self,
@@ -152,7 +160,7 @@ class FaultProxy:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._connection, "127.0.0.1", 0)
+            asyncio.start_server(self._connection, "127.0.0.1", 0, ssl=self._tls)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -189,9 +197,8 @@ class FaultProxy:
         rule = next((rule for rule in self.rules if rule.matches(method, path)), None)
         action = rule.action if rule else ""
         headers = _headers(head)
-        agent = headers.get(b"user-agent", b"").decode("latin1")
         if action == "reset":
-            self.log.append(Seen(method, path, action, None, agent))
+            self.log.append(Seen(method, path, action, None, headers))
             raise _Gone
         if rule and action == "delay":
             await asyncio.sleep(rule.seconds)
@@ -200,11 +207,11 @@ class FaultProxy:
             head = re.sub(rb"(?i)\r\nexpect:[^\r]*", b"", head)
         request = head + b"".join([piece async for piece in _body(reader, headers)])
         if rule and action in ("status", "hang"):
-            self.log.append(Seen(method, path, action, None, agent))
+            self.log.append(Seen(method, path, action, None, headers))
             await self._answer_here(writer, rule, method)
             return True
         if action == "late" and path in self._before:
-            self.log.append(Seen(method, path, action, None, agent))
+            self.log.append(Seen(method, path, action, None, headers))
             writer.write(self._before[path])
             await writer.drain()
             return True
@@ -213,7 +220,7 @@ class FaultProxy:
             await server.drain(answer_head, method)
             answer_head = await server.ask(request)
         status = _status(answer_head)
-        self.log.append(Seen(method, path, action, status, agent))
+        self.log.append(Seen(method, path, action, status, headers))
         if action == "lost_response":
             await server.drain(answer_head, method)
             raise _Gone
