@@ -48,9 +48,9 @@ def init(place: str, object_hash: str = "md5", force: bool = False) -> Instance:
 
 
 def remember(home: Path, url: str) -> bool:
-    """Write the user's first settings, naming this instance; False where there are some."""
+    """Name this instance in the user's settings; False where they name one already."""
     path = settings.config_path(home)
-    if path.exists():
+    if settings.load(path).get("core.instance") is not None:
         return False
     settings.set_value(path, "core.instance", url)
     return True

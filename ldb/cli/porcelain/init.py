@@ -33,7 +33,7 @@ from ldb.settings import trust_path
 def command(app: App, place: str, force: bool, object_hash: str, out: Output) -> None:
     """Make an LDB instance in a new or empty folder, or below a prefix of a bucket.
 
-    Where you have no ~/.ldb/config yet, one is written that names the new instance; else
+    Where your ~/.ldb/config names no instance yet, it names the new one from now on; else
     it is said how to use it.
 
     \b

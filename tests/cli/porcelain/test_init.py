@@ -19,10 +19,20 @@ def test_new_folder(ldb: Ldb, home: Path, tmp_path: Path) -> None:
     assert ldb("storage", "list").code == 0
 
 
-def test_config_that_is_there_stays(ldb: Ldb, home: Path) -> None:
+def test_settings_without_an_instance_name_it_from_now_on(
+    ldb: Ldb, home: Path, tmp_path: Path
+) -> None:
+    """As after `config set` of a server's address, which `init` in a bucket needs first."""
     assert ldb("config", "set", "core.author", "Ann").code == 0
+    assert "names it as the one to use" in ldb("init", "inst").err
+    assert ldb("config", "get", "core.author").out == "Ann\n"
+    assert ldb("config", "get", "core.instance").out == f"{tmp_path / 'work' / 'inst'}\n"
+
+
+def test_settings_that_name_one_stay(ldb: Ldb, home: Path) -> None:
+    assert ldb("init", "inst").code == 0
     before = (home / ".ldb" / "config").read_text()
-    done = ldb("init", "inst")
+    done = ldb("init", "another")
     assert done.code == 0
     assert "names it as the one to use" not in done.err
     assert (home / ".ldb" / "config").read_text() == before
