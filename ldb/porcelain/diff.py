@@ -23,6 +23,7 @@ from ldb.porcelain.place import Place
 from ldb.query.scanning import scan_records
 from ldb.refs.name import INDEX, parse_version
 from ldb.storage.location import shown
+from ldb.transforms import DEFAULT, TransformSet, decode_set
 
 Sign = Literal["+", "-", "~"]
 BATCH = 16384
@@ -39,6 +40,8 @@ class Side:
     root: MapRoot
     annotation_field: int
     """Which field of the map holds the annotation oid."""
+    transforms_field: int | None
+    """Which one holds the oid of the transforms; the index has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class Line:
     path: str
     old_annotation: Oid | None
     new_annotation: Oid | None
+    old_transforms: Oid | None = None
+    new_transforms: Oid | None = None
+    """None for the data object itself and nothing else, and in the index."""
 
 
 def sides(place: Place, names: Sequence[str]) -> tuple[Side, Side]:
@@ -82,23 +88,24 @@ def of_version(place: Place, version: Version) -> Side:
     instance = place.instance
     if version.ref == INDEX:
         root = version.commit.maps["objects"]
-        return Side(str(version), objects_schema(instance), instance.objects, root, 1)
-    schema = dataset_schema(instance)
-    return Side(str(version), schema, instance.objects, dataset_root(version), 0)
+        return Side(str(version), objects_schema(instance), instance.objects, root, 1, None)
+    return _of_dataset(place, str(version), instance.objects, dataset_root(version))
 
 
 def _base(place: Place) -> Side:
     workspace = place.need_workspace()
     base = workspace.state.base
     name = f"ds:{base.name}.v{base.number}" if base else "nothing"
-    root = workspace.state.base_root
-    return Side(name, dataset_schema(place.instance), workspace.store, root, 0)
+    return _of_dataset(place, name, workspace.store, workspace.state.base_root)
 
 
 def _draft(place: Place) -> Side:
     workspace = place.need_workspace()
-    schema = dataset_schema(place.instance)
-    return Side("the draft", schema, workspace.store, workspace.state.root, 0)
+    return _of_dataset(place, "the draft", workspace.store, workspace.state.root)
+
+
+def _of_dataset(place: Place, name: str, store: ObjectStore, root: MapRoot) -> Side:
+    return Side(name, dataset_schema(place.instance), store, root, 0, 1)
 
 
 def summary(old: Side, new: Side) -> DiffCounts:
@@ -109,7 +116,7 @@ def summary(old: Side, new: Side) -> DiffCounts:
 def lines(place: Place, old: Side, new: Side) -> Iterator[Line]:
     """Every data object that differs, by id."""
     for parts in _batches(_differences(old, new)):
-        yield from _lines(place.catalog, parts, new.annotation_field)
+        yield from _lines(place.catalog, parts, new)
 
 
 def _batches(parts: Iterable[Difference]) -> Iterator[list[Difference]]:
@@ -130,28 +137,29 @@ def _differences(old: Side, new: Side) -> Iterator[Difference]:
         yield from diff(store, new.schema, old.root.root, new.root.root)
 
 
-def _lines(catalog: Catalog, parts: Sequence[Difference], field: int) -> Iterator[Line]:
+def _lines(catalog: Catalog, parts: Sequence[Difference], side: Side) -> Iterator[Line]:
     """Lines of one range of keys."""
     removed = Rows.concat([part.removed for part in parts])
     added = Rows.concat([part.added for part in parts])
     old = Rows.concat([part.old for part in parts])
     new = Rows.concat([part.new for part in parts])
-    groups: list[tuple[Sign, Any, Any, Any]] = [
-        ("-", removed.keys, removed.fields[field], None),
-        ("+", added.keys, None, added.fields[field]),
-        ("~", new.keys, old.fields[field], new.fields[field]),
+    groups: list[tuple[Sign, Any, Rows | None, Rows | None]] = [
+        ("-", removed.keys, removed, None),
+        ("+", added.keys, None, added),
+        ("~", new.keys, old, new),
     ]
     found = []
-    for sign, keys, before, after in groups:
-        paths = first_paths(catalog, keys)
-        for at, path in enumerate(paths):
+    for sign, keys, *sides in groups:
+        columns = [(rows, field) for field in (side.annotation_field, side.transforms_field)
+                   for rows in sides]  # fmt: skip
+        for at, path in enumerate(first_paths(catalog, keys)):
             name = ObjectId(keys[at : at + 1].tobytes())
-            found.append(Line(sign, name, path, _oid(before, at), _oid(after, at)))
+            found.append(Line(sign, name, path, *(_oid(*each, at) for each in columns)))
     yield from sorted(found, key=lambda line: line.id)
 
 
-def _oid(column: Any, at: int) -> Oid | None:
-    raw = NO_OID if column is None else column[at].tobytes()
+def _oid(rows: Rows | None, field: int | None, at: int) -> Oid | None:
+    raw = NO_OID if rows is None or field is None else rows.fields[field][at].tobytes()
     return None if raw == NO_OID else Oid(raw)
 
 
@@ -176,6 +184,32 @@ def _annotation(place: Place, oid: Oid | None) -> Any:
     if oid is None:
         return _NOTHING
     return decode(place.instance.objects.get(oid, BlobType.ANNOTATION).payload)
+
+
+def changed_transforms(old: Side, new: Side, line: Line) -> list[str]:
+    """For other transforms: `transform NAME: old → new` for each that differs."""
+    if line.old_transforms == line.new_transforms:
+        return []
+    before, after = _set(old, line.old_transforms), _set(new, line.new_transforms)
+    return [
+        f"transform {name}: {_program(before, name)} → {_program(after, name)}"
+        for name in sorted({*before, *after})
+        if _program(before, name) != _program(after, name)
+    ]
+
+
+def _set(side: Side, oid: Oid | None) -> TransformSet:
+    if oid is None:
+        return DEFAULT
+    return decode_set(side.store.get(oid, BlobType.TRANSFORM).payload)
+
+
+def _program(chosen: TransformSet, name: str) -> str:
+    """In full, since it is the end of a program's words that changes."""
+    if name not in chosen:
+        return "(none)"
+    argv = chosen[name]
+    return "the data object" if argv is None else json.dumps(argv, ensure_ascii=False)
 
 
 _NOTHING = object()

@@ -26,7 +26,7 @@ def command(app: App, versions: tuple[str, ...], summary: bool, out: Output) -> 
     """Show what was added (+), removed (-) and annotated anew (~) from A to B.
 
     Without B: from A to the workspace's draft. Without both: from the version that the
-    draft was staged from. -v shows the changed keys of annotations.
+    draft was staged from. -v shows the changed keys of annotations, and transforms.
 
     \b
     Examples:
@@ -46,20 +46,21 @@ def command(app: App, versions: tuple[str, ...], summary: bool, out: Output) -> 
             out.data(f"{counts.added} added, {counts.removed} removed, {counts.changed} changed")
         return
     for line in diff.lines(place, old, new):
-        changes = diff.changed_keys(place, line) if out.verbose and line.sign == "~" else []
-        _print(line, changes, out)
+        told = out.verbose and line.sign == "~"
+        keys = diff.changed_keys(place, line) if told else []
+        _print(line, keys, diff.changed_transforms(old, new, line) if told else [], out)
 
 
-def _print(line: diff.Line, changes: list[str], out: Output) -> None:
+def _print(line: diff.Line, keys: list[str], transforms: list[str], out: Output) -> None:
     if out.as_json:
         out.json({
             "change": {"+": "added", "-": "removed", "~": "changed"}[line.sign],
             "id": str(line.id), "path": line.path,
             "old": str(line.old_annotation) if line.old_annotation else None,
             "new": str(line.new_annotation) if line.new_annotation else None,
-            **({"keys": changes} if out.verbose else {}),
+            **({"keys": keys, "transforms": transforms} if out.verbose else {}),
         })  # fmt: skip
         return
     out.data(f"{line.sign} id:{line.id}  {visible(line.path)}".rstrip())
-    for change in changes:
+    for change in (*keys, *transforms):
         out.data(f"    {visible(change)}")

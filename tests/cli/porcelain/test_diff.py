@@ -86,6 +86,36 @@ def test_how_a_change_is_said(pets: Pets, old: object, new: object, said: str) -
     assert pets.ok("diff", "-v").out.splitlines()[1:] == ["    " + said]
 
 
+def test_changed_transforms(cats: Pets) -> None:
+    """Alone, and below the keys of an annotation that changed too."""
+    for name, *argv in (("small", "shrink", "50%"), ("grey", "grey")):
+        cats.ok("config", "set", f"transform.{name}.run", json.dumps(argv))
+    cats.ok("transform", "-a", "small")
+    cats.ok("commit")
+    cats.ok("config", "set", "transform.small.run", '["shrink", "20%"]')
+    cats.ok("transform", "-s", "grey,small", cats.id("tom"))
+    cats.annotate("kit", {"class": "cat"})
+    cats.ok("add", cats.id("kit"))
+    cats.ok("transform", "-s", "self", cats.id("kit"))
+    of_tom = [
+        'transform grey: (none) → ["grey"]',
+        "transform self: the data object → (none)",
+        'transform small: ["shrink", "50%"] → ["shrink", "20%"]',
+    ]
+    found = {Path(row["path"]).stem: row for row in cats.json("diff", "-v")}
+    assert (found["tom"]["keys"], found["tom"]["transforms"]) == ([], of_tom)
+    assert found["tom"]["old"] == found["tom"]["new"]
+    of_kit = ["score: 0.2 → (none)", 'transform small: ["shrink", "50%"] → (none)']
+    assert found["kit"]["keys"] + found["kit"]["transforms"] == of_kit
+    said = [line.strip() for line in cats.ok("diff", "-v").out.splitlines()]
+    assert sorted(line for line in said if line[0] != "~") == sorted(of_tom + of_kit)
+    assert len(cats.ok("diff").out.splitlines()) == 2
+    assert "transforms" not in cats.json("diff")[0]
+    cats.ok("commit")
+    again = {Path(row["path"]).stem: row for row in cats.json("diff", "-v", "ds:cats~1", "ds:cats")}
+    assert again["tom"]["transforms"] == of_tom
+
+
 def test_summary(changed: Pets) -> None:
     assert changed.ok("diff", "-s").out == "1 added, 1 removed, 1 changed\n"
     assert changed.json("diff", "-s") == [{"added": 1, "removed": 1, "changed": 1}]
