@@ -307,9 +307,8 @@ def hangs(proxy: FaultProxy) -> bool:
 
 
 @pytest.mark.cloud
-@pytest.mark.parametrize(
-    "kind", ["hot_s3", *(pytest.param(each, marks=pytest.mark.slow) for each in ("gs", "az"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["hot_s3", "gs", "az"])
 def test_ctrl_c(
     kind: str, request: pytest.FixtureRequest, ldb: Ldb, environment: dict[str, str]
 ) -> None:
