@@ -23,7 +23,7 @@ FUZZ_ARGS ?=
 # Sizes of the generated data sets; 1M and 10M are worth the wait now and then.
 SIZES ?= 1k 10k 100k
 
-.PHONY: help demo test test-slow fuzz lint types format docs bench bench-scale check lowest clean
+.PHONY: help demo test test-slow fuzz lint types format docs bench bench-scale check lowest test-ml clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ test: $(DEV) $(DEMO) $(SERVERS)  ## the everyday tests (PYTEST_ARGS="-k name" fo
 
 test-slow: $(DEV) $(DEMO) $(SERVERS)  ## the tests that take longer: real kills, slow links
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m slow $(PYTEST_ARGS)
+
+test-ml:  ## the tests that need torch, in an environment with it (1 GB)
+	@$(MAKE) --no-print-directory .venv-ml/.installed
+	@OMP_NUM_THREADS=1 .venv-ml/bin/python -m pytest -q tests/cli/test_models.py $(PYTEST_ARGS)
 
 fuzz: $(DEV)  ## hostile input for every reader (SECONDS=600 TARGETS="pack json")
 	@$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS_EACH) $(FUZZ_ARGS)
@@ -68,7 +72,7 @@ lowest:  ## the tests with the oldest dependencies that setup.cfg allows
 	@.venv-lowest/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 clean:  ## remove everything that make made
-	rm -rf .venv .venv-lowest build dist *.egg-info demo-folder
+	rm -rf .venv .venv-lowest .venv-ml build dist *.egg-info demo-folder
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -139,4 +143,10 @@ $(DEMO): $(RUN)
 		> .venv-lowest/constraints.txt
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-lowest/bin/python -m pip install -qq --no-input \
 		--constraint .venv-lowest/constraints.txt --editable '.[test]'
+	@touch $@
+
+.venv-ml/.installed: setup.cfg
+	$(call make_venv,.venv-ml)
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-ml/bin/python -m pip install -qq --no-input \
+		--editable '.[test,clip,ml]'
 	@touch $@

@@ -1,13 +1,14 @@
 """CLIP and EfficientNet through LDB, where their libraries are: `pip install 'ldb[clip,ml]'`.
 
-CLIP is a tiny one, made here with random weights and saved as any other is: what is tested is
-all that lies between `--sort` and the model. EfficientNet has its real weights.
+CLIP is a tiny one that knows digits, `tests/search/tiny_clip`, loaded as any other is: so an order
+can be judged by its meaning. EfficientNet has its real weights. `make test-ml` runs these.
 """
 
 from __future__ import annotations
 
 import io
-import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ import pytest
 
 from ldb.errors import NotFound
 from ldb.search import encoder as encoders
+from ldb.search.clip import Clip
 from ldb.search.encoder import TextEncoder
 from ldb.search.encoding import encode, encode_text
-from tests.cli.conftest import Ldb
+from tests.cli.conftest import ROOT, Ldb
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what torch warns of is not ours
 
-LETTERS = [*"abcdefghijklmnopqrstuvwxyz"]
+TINY = ROOT / "tests/search/tiny_clip"
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+EACH = 6
+"""Images of each digit."""
 
 
 PATTERNS = (
@@ -48,40 +53,12 @@ def picture(number: int) -> bytes:
     return file.getvalue()
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CLIP of two small layers, saved as models are."""
-    transformers = pytest.importorskip("transformers")
-    torch = pytest.importorskip("torch")
-    folder = tmp_path_factory.mktemp("clip")
-    vocabulary = [
-        *LETTERS,
-        *(f"{each}</w>" for each in LETTERS),
-        "<|startoftext|>",
-        "<|endoftext|>",
-    ]
-    (folder / "vocab.json").write_text(json.dumps({each: at for at, each in enumerate(vocabulary)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokens = transformers.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
-    ends = {"bos_token_id": len(vocabulary) - 2, "eos_token_id": len(vocabulary) - 1}
-    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-              "num_attention_heads": 2}  # fmt: skip
-    torch.manual_seed(1)
-    config = transformers.CLIPConfig(
-        text_config={
-            **layers,
-            **ends,
-            "vocab_size": len(vocabulary),
-            "pad_token_id": ends["eos_token_id"],
-        },
-        vision_config={**layers, "image_size": 32, "patch_size": 8},
-        projection_dim=16,
-    )
-    transformers.CLIPModel(config).save_pretrained(folder)
-    kind = getattr(transformers, "CLIPImageProcessorPil", transformers.CLIPImageProcessor)
-    size = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
-    transformers.CLIPProcessor(kind(**size), tokens).save_pretrained(folder)
-    return folder
+@pytest.fixture(scope="session")
+def tiny() -> Path:
+    """The folder of the model, where its libraries are."""
+    for name in ("torch", "transformers"):
+        pytest.importorskip(name)
+    return TINY
 
 
 def clip(folder: Path) -> Any:
@@ -118,21 +95,119 @@ def test_clip_is_not_downloaded(tiny: Path) -> None:
             clip(Path(name))
 
 
-def test_clip_on_the_command_line(tiny: Path, ldb: Ldb, tmp_path: Path) -> None:
+# -- CLIP on the command line --------------------------------------------------------------
+
+
+@dataclass
+class Digits:
+    """An instance with sixty images of digits, `seven-0.png` and so on, and the model set."""
+
+    ldb: Ldb
+    data: Path
+    encoded: list[int]
+    """How many images were encoded, a number for each time that the model was asked."""
+
+    def order(self, *args: str) -> list[str]:
+        """The digits in the order in which they are listed."""
+        done = self.ldb("list", "ds:root", *args)
+        assert (done.code, done.err) == (0, "")
+        return [Path(line.split()[-1]).stem.partition("-")[0] for line in done.out.splitlines()]
+
+    def asked(self) -> int:
+        """Images encoded since this was asked last."""
+        total = sum(self.encoded)
+        self.encoded.clear()
+        return total
+
+
+@pytest.fixture
+def digits(tiny: Path, ldb: Ldb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
+    sheet = pytest.importorskip("PIL.Image").open(tiny / "digits.png")
     data = tmp_path / "data"
     data.mkdir()
-    for seed in range(8):
-        (data / f"{seed}.png").write_bytes(picture(seed))
+    for at, word in enumerate(WORDS):
+        for column in range(EACH):
+            cut = sheet.crop((8 * column, 8 * at, 8 * column + 8, 8 * at + 8))
+            cut.save(data / f"{word}-{column}.png")
     for line in (["init", "../i"], ["add-storage", str(data)], ["index", str(data)],
                  ["config", "set", "clip.model", str(tiny)]):  # fmt: skip
         assert ldb(*line).code == 0
-    first = ldb("list", "ds:root", "--sort", f"clip-image '{data}/5.png'")
-    assert first.code == 0, first.err
-    assert first.out.splitlines()[0].endswith("5.png")
-    assert len(first.out.splitlines()) == 8
-    by_words = [ldb("list", "ds:root", "--sort", 'CLIP "dog dance"').out for _ in range(2)]
-    assert by_words[0] == by_words[1]
-    assert sorted(by_words[0].splitlines()) == sorted(first.out.splitlines())
+    found = Digits(ldb, data, [])
+    encode_images = Clip.encode
+
+    def counted(self: Clip, data: Sequence[bytes]) -> Any:
+        found.encoded.append(len(data))
+        return encode_images(self, data)
+
+    monkeypatch.setattr(Clip, "encode", counted)
+    return found
+
+
+def precision(order: list[str], word: str) -> float:
+    """The share of a digit's images among as many of the first as there are."""
+    return order[:EACH].count(word) / EACH
+
+
+def test_words_find_what_they_mean(digits: Digits) -> None:
+    """By chance it would be one image in ten."""
+    orders = {word: digits.order("--sort", f'CLIP "a photo of a {word}"') for word in WORDS}
+    assert all(len(order) == len(WORDS) * EACH for order in orders.values())
+    shares = {word: precision(order, word) for word, order in orders.items()}
+    assert sum(shares.values()) / len(WORDS) >= 0.85, shares
+    assert min(shares.values()) >= 0.6, shares
+    assert digits.asked() == 60, "each image once, and not once for each question"
+
+
+def test_images_find_their_like(digits: Digits) -> None:
+    shares = []
+    for word in WORDS:
+        order = digits.order("--sort", f"clip-image '{digits.data}/{word}-0.png'")
+        assert order[0] == word, "the image itself"
+        shares.append(order[1:EACH].count(word) / (EACH - 1))
+    assert sum(shares) / len(WORDS) >= 0.75, shares
+    assert digits.asked() == 60 + len(WORDS), "and each image that was asked with"
+
+
+def test_all_ways_of_asking_give_one_order(digits: Digits) -> None:
+    order = digits.order("--sort", 'CLIP "a handwritten three"')
+    assert digits.asked() == 60
+    for words in (["--sort", "Clip-Text a handwritten three"],
+                  ["--pipe", "clip-text", "a handwritten three"],
+                  ["--pipe", "CLIP", "a", "handwritten", "three"]):  # fmt: skip
+        assert digits.order(*words) == order
+    assert digits.order("--pipe", "clip-text", "a handwritten three", "--limit", "4") == order[:4]
+    assert digits.order("--limit", "9", "--sort", "clip number eight") != order[:9]
+    assert digits.asked() == 0
+
+
+def test_only_what_is_new_is_encoded(digits: Digits) -> None:
+    """Vectors are files, which another command and another instance find."""
+    digits.order("--sort", "clip seven")
+    assert digits.asked() == 60
+    kept = sorted(Path.home().glob(".cache/ldb/vectors/**/*.*"))
+    assert kept
+    image_module = pytest.importorskip("PIL.Image")
+    turned = image_module.open(digits.data / "nine-0.png").rotate(180)
+    turned.save(digits.data / "turned-0.png")
+    assert digits.ldb("index", str(digits.data)).code == 0
+    assert len(digits.order("--sort", "clip seven")) == 61
+    assert digits.asked() == 1
+    other = str(digits.data.with_name("other"))
+    for line in (["init", other], ["config", "set", "core.instance", other],
+                 ["add-storage", str(digits.data)], ["index", str(digits.data)]):  # fmt: skip
+        assert digits.ldb(*line).code == 0
+    assert len(digits.order("--sort", "clip seven")) == 61
+    assert digits.asked() == 0
+
+
+def test_what_is_no_image_comes_last(digits: Digits) -> None:
+    before = digits.order("--sort", "clip zero")
+    (digits.data / "broken-0.png").write_bytes((digits.data / "one-0.png").read_bytes()[:40])
+    assert digits.ldb("index", str(digits.data)).code == 0
+    done = digits.ldb("list", "ds:root", "--sort", "clip zero")
+    names = [Path(line.split()[-1]).stem.partition("-")[0] for line in done.out.splitlines()]
+    assert names == [*before, "broken"]
+    assert "clip puts last id:" in done.err
 
 
 def test_efficientnet_finds_what_looks_alike() -> None:
