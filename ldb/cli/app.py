@@ -18,6 +18,8 @@ from ldb.settings import InstanceChoice, UserSettings
 
 TRUST_ONCE = "ldb.trust"
 """Key of `click.Context.meta`: whether `--trust` was given."""
+ENGINE = "ldb.engine"
+"""The same for the value of `--engine`."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import platform
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import click
 
 from ldb import settings
 from ldb.backends.opening import open_backend
-from ldb.cli.app import TRUST_ONCE, App
+from ldb.cli.app import ENGINE, TRUST_ONCE, App
 from ldb.errors import NotFound, Untrusted
 from ldb.instance import Instance, open_instance
 from ldb.settings import InstanceChoice, UserSettings
@@ -25,6 +26,7 @@ from ldb.workspace import find, load_state, stranger
 
 if TYPE_CHECKING:
     from ldb.backends.objectcache import CacheSettings
+    from ldb.engines.base import Engine
     from ldb.foreign.own import Own
     from ldb.porcelain.place import Place
 
@@ -97,7 +99,20 @@ def own_of(app: App, found: UserSettings) -> Own:
         cache_options(app),
         folder_of(app, "core.vector_cache_dir", "vectors"),
         _tell_of_code if trusts_once() else None,
+        partial(engine_of, app),
     )
+
+
+def engine_of(app: App) -> AbstractContextManager[Engine]:
+    """Where this command's work runs: by `--engine`, or else the setting `core.engine`."""
+    from ldb.engines.opening import open_engine  # few commands have work for one
+
+    context = click.get_current_context(silent=True)
+    name = context.meta.get(ENGINE) if context is not None else None
+    if name is not None:
+        return open_engine(name)
+    where = f"core.engine in {app.settings.path}"
+    return open_engine(app.settings.get("core.engine") or "local", where=where)
 
 
 def trusts_once() -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ldb.cli.app import TRUST_ONCE
+from ldb.cli.app import ENGINE, TRUST_ONCE
 from ldb.cli.output import Output
 from ldb.cli.parsing import FilterOption
 
@@ -156,6 +156,18 @@ def trust_option(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def _engine(ctx: click.Context, param: click.Parameter, given: str | None) -> None:
+    ctx.meta[ENGINE] = given
+
+
+def engine_option(what: str) -> Callable[[F], F]:
+    """`--engine`, for `opening.engine_of`; `what` runs there."""
+    return click.option(
+        "--engine", metavar="ENGINE", expose_value=False, callback=_engine,
+        help=f"{what}: local, dask, dask://HOST:PORT. Default: core.engine, or local.",
+    )  # fmt: skip
+
+
 _FILTERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--query", {
         "type": expression, "metavar": "E",
@@ -221,7 +233,8 @@ def filter_options(function: F) -> F:
     function = click.option(
         "--seed", type=int, metavar="S", help="Same seed, same sample and shuffle."
     )(function)
-    return _filters(trust_option(function), [name for name, _ in _FILTERS])
+    function = engine_option("Where encoders work")(trust_option(function))
+    return _filters(function, [name for name, _ in _FILTERS])
 
 
 def label_version_option(function: F) -> F:

@@ -42,15 +42,21 @@ class Engine(Protocol):
         ...
 
     def run(
-        self, work: Work[Item, Result], items: Iterator[Item], doing: str
+        self,
+        work: Work[Item, Result],
+        items: Iterator[Item],
+        doing: str,
+        *,
+        together: bool = True,
     ) -> AbstractContextManager[Iterator[Result]]:
         """Results of all items, one each, in the order of the items.
 
         When the context is left without an error, everything that the workers did is durable;
         what is done in it after the last result may go on beside that. When it is left with an
         error, no worker begins a further item. Items are taken as they are needed, by the
-        driver's thread. `doing` is for messages: `indexing`. Raises what a worker raised, and
-        `StoreFailed` where workers cannot be had any more.
+        driver's thread. `doing` is for messages: `indexing`. Without `together` an item takes
+        seconds, so that no two of them should wait for one another. Raises what a worker raised,
+        and `StoreFailed` where workers cannot be had any more.
         """
         ...
 

@@ -23,6 +23,7 @@ from ldb import __version__
 from ldb.engines.base import Item, Result, Work
 from ldb.engines.task import Failed, close_run, do_task, packed
 from ldb.errors import LdbError, StoreFailed, Unsupported
+from ldb.processes import forbid_fork
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -59,11 +60,16 @@ class DaskEngine:
 
     @contextlib.contextmanager
     def run(
-        self, work: Work[Item, Result], items: Iterator[Item], doing: str
+        self,
+        work: Work[Item, Result],
+        items: Iterator[Item],
+        doing: str,
+        *,
+        together: bool = True,
     ) -> Iterator[Iterator[Result]]:
         run = _Run(self._client, self._url, work, doing)
         try:
-            yield run.results(items)
+            yield run.results(grouped(items) if together else ([item] for item in items))
         finally:
             run.end()
 
@@ -79,8 +85,8 @@ class _Run:
         self._seen = time.monotonic()
         """When there last were workers, or when the run began."""
 
-    def results(self, items: Iterator[Any]) -> Iterator[Any]:
-        tasks = enumerate(grouped(items))
+    def results(self, groups: Iterator[list[Any]]) -> Iterator[Any]:
+        tasks = enumerate(groups)
         exhausted = False
         while True:
             room = AHEAD * max(1, self._threads())
@@ -225,6 +231,7 @@ def _client(address: str, url: str) -> Iterator[Client]:
     _need_dask()
     from distributed import Client
 
+    forbid_fork()  # its threads may go on when it is closed
     try:
         # A client waits without end for a server that takes its connection and says nothing.
         asyncio.run(asyncio.wait_for(_identify(address), CONNECT_SECONDS))

@@ -35,7 +35,12 @@ class LocalEngine:
 
     @contextlib.contextmanager
     def run(
-        self, work: Work[Item, Result], items: Iterator[Item], doing: str
+        self,
+        work: Work[Item, Result],
+        items: Iterator[Item],
+        doing: str,
+        *,
+        together: bool = True,
     ) -> Iterator[Iterator[Result]]:
         first = list(itertools.islice(items, 2))
         everything = itertools.chain(first, items)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from ldb.engines.base import Engine
+from ldb.engines.local import LocalEngine
 from ldb.settings import UserSettings
 from ldb.storage.cache import CacheOptions
 
 Tell = Callable[[Sequence[str]], None]
 """Shows lines on what is about to be run without lasting trust."""
+
+
+def _here() -> AbstractContextManager[Engine]:
+    return nullcontext(LocalEngine(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +42,5 @@ class Own:
     """Folder of the vectors that encoders gave; empty: they are not kept."""
     trust_once: Tell | None = None
     """Set where the user trusts the code there is for this one command."""
+    engine: Callable[[], AbstractContextManager[Engine]] = _here
+    """Opens what encoders work on, once there is something to encode."""

@@ -51,20 +51,26 @@ def local_files(
 ) -> Iterator[LocalFile]:
     """A file for each of `rows`, in any order; those in object stores last."""
     names = key_bytes(rows.ids)
-    known = catalog.find(rows.ids).known
     away: list[tuple[int, Record]] = []
-    for at in np.flatnonzero(~known).tolist():
-        yield LocalFile(at, "", 0, "is not in the index")
-    for positions, records in scan_records(catalog, rows.ids):
-        for at, record in zip(positions.tolist(), records):
-            path, why = _local(record)
-            if path or not _remote(record):
-                yield LocalFile(at, path, record.size, why)
-            else:
-                away.append((at, record))
+    for file, record in lying(catalog, rows):
+        if record is None or file.path or not remote_places(record):
+            yield file
+        else:
+            away.append((file.at, record))
     if away:
         progress.start("fetching", len(away))
         yield from _fetched(place, names, away, progress, clients)
+
+
+def lying(catalog: Catalog, rows: Selected) -> Iterator[tuple[LocalFile, Record | None]]:
+    """For each of `rows` the file that it lies in, if there is one, and what the index knows."""
+    known = catalog.find(rows.ids).known
+    for at in np.flatnonzero(~known).tolist():
+        yield LocalFile(at, "", 0, "is not in the index"), None
+    for positions, records in scan_records(catalog, rows.ids):
+        for at, record in zip(positions.tolist(), records):
+            path, why = _local(record)
+            yield LocalFile(at, path, record.size, why), record
 
 
 def _local(record: Record) -> tuple[str, str]:
@@ -85,7 +91,8 @@ def _local(record: Record) -> tuple[str, str]:
     return "", why
 
 
-def _remote(record: Record) -> list[tuple[str, str]]:
+def remote_places(record: Record) -> list[tuple[str, str]]:
+    """URI and version (or empty) of those of its paths that are in object stores."""
     return [(seen.path, seen.version) for seen in record.paths if not is_local(seen.path)]
 
 
@@ -116,7 +123,7 @@ def _fetched(
             reader = Reader(opened)
             for start in range(0, len(left), BATCH):
                 some = left[start : start + BATCH]
-                needed = [Needed(names[at], each.size, _remote(each)) for at, each in some]
+                needed = [Needed(names[at], each.size, remote_places(each)) for at, each in some]
                 for number, brought in bring(reader, cache, needed):
                     at, record = some[number]
                     progress.advance()

@@ -1,20 +1,22 @@
 """Sorting by nearness: `--sort 'clip "dog dance"'`, `--sort 'clip-image FILE'`.
 
-What is not known yet is read, checked against its id, encoded and kept; then one product
-tells the order. docs/design/021-encoders.md.
+What is not known yet is read, checked against its id and encoded, here or by the workers of a
+cluster, and kept; then one product tells the order. docs/design/021-encoders.md.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ldb.catalog import Catalog, key_bytes
-from ldb.errors import BadInput, NotFound
-from ldb.porcelain.localfiles import left_out, local_files
+from ldb.engines.local import LocalEngine
+from ldb.errors import BadInput, NotFound, StoreFailed
+from ldb.porcelain.clouds import reach
+from ldb.porcelain.localfiles import left_out, local_files, lying, remote_places
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import id_rows
 from ldb.progress import SILENT, Progress
@@ -22,9 +24,9 @@ from ldb.query.plugins import Order
 from ldb.query.selected import Selected
 from ldb.search import encoder as encoders
 from ldb.search.encoder import Encoder, TextEncoder
-from ldb.search.encoding import EncoderFailed, encode, encode_query, encode_text
+from ldb.search.encoding import EncoderFailed, encode_query, encode_text
 from ldb.search.vectors import VectorStore
-from ldb.storage.reading import HASHES
+from ldb.search.workers import Asked, Encoded, EncoderOpener, read_object
 
 BATCH = 64
 BATCH_BYTES = 64 << 20
@@ -32,6 +34,7 @@ MAX_BYTES = 256 << 20
 """Larger data objects are not encoded."""
 KEEP_EVERY = 4096
 """Vectors after which they are kept, so that little is lost where a run is stopped."""
+SAME_DISKS = "workers need the same disks mounted in the same places, or data in buckets"
 
 
 def by_nearness(
@@ -53,7 +56,7 @@ def by_nearness(
     def order(rows: Selected) -> NDArray[np.intp]:
         encoder = encoders.load(base, _settings(place, base))
         query = _query(place, catalog, encoder, suffix, words)
-        return _Nearest(place, catalog, encoder, messages, progress).order(rows, query)
+        return _Nearest(place, catalog, base, encoder, messages, progress).order(rows, query)
 
     return order
 
@@ -114,12 +117,14 @@ class _Nearest:
         self,
         place: Place,
         catalog: Catalog,
+        entry: str,
         encoder: Encoder,
         messages: list[str],
         progress: Progress,
     ) -> None:
         self._place = place
         self._catalog = catalog
+        self._entry = entry
         self._encoder = encoder
         self._messages = messages
         self._progress = progress
@@ -129,6 +134,12 @@ class _Nearest:
         self._vectors: list[NDArray[np.float32]] = []
         self._failed: dict[bytes, str] = {}
         """What could not be encoded in this run."""
+        self._doubtful: dict[str, list[bytes]] = {}
+        """The same by workers."""
+        self._able: set[str] = set()
+        """Workers that encoded something."""
+        self._away = False
+        """Whether workers are in other processes, maybe on other machines."""
         self._unread: dict[bytes, str] = {}
 
     def order(self, rows: Selected, query: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -152,64 +163,104 @@ class _Nearest:
         self._messages.append(text.replace("leaves out", "puts last"))
 
     def _encode(self, rows: Selected) -> None:
-        names = key_bytes(rows.ids)
         self._progress.start(self._encoder.name, len(rows))
-        batch: list[tuple[bytes, bytes]] = []
-        size = 0
-        try:
-            for file in local_files(self._place, self._catalog, rows, SILENT):
-                self._progress.advance()
-                data = self._read(names[file.at], file.path, file.size, file.why)
-                if data is None:
-                    continue
-                batch.append((names[file.at], data))
-                size += len(data)
-                if len(batch) >= BATCH or size >= BATCH_BYTES:
-                    self._take(batch)
-                    batch, size = [], 0
-                    if len(self._ids) >= KEEP_EVERY:
-                        self._keep()
-            if batch:
-                self._take(batch)
-        finally:
-            self._keep()
+        with self._place.own.engine() as engine:
+            self._away = not isinstance(engine, LocalEngine)
+            if self._away:
+                reach(self._place)
+                asked = self._where_they_lie(rows)
+            else:
+                engine = LocalEngine(1)  # a model uses all processors by itself
+                asked = self._at_hand(rows)
+            opener = EncoderOpener(
+                self._entry,
+                _settings(self._place, self._entry),
+                self._encoder.name,
+                self._encoder.version,
+                self._catalog.instance.object_hash,
+                self._encoder,
+            )
+            work = engine.run(opener, batches(asked), "encoding", together=False)
+            try:
+                with work as results:
+                    for result in results:
+                        self._take(result)
+            finally:
+                self._keep()
+
+    def _at_hand(self, rows: Selected) -> Iterator[Asked]:
+        """All that is in files here; what is in object stores is fetched into the cache."""
+        names = key_bytes(rows.ids)
+        for file in local_files(self._place, self._catalog, rows, SILENT):
+            if file.path and file.size <= MAX_BYTES:
+                yield Asked(names[file.at], file.size, file.path)
+            else:
+                self._leave_out(names[file.at], file.why)
+
+    def _where_they_lie(self, rows: Selected) -> Iterator[Asked]:
+        """The same where others read: what is in object stores stays there."""
+        names = key_bytes(rows.ids)
+        for file, record in lying(self._catalog, rows):
+            places = tuple(remote_places(record)) if record else ()
+            if (file.path or places) and file.size <= MAX_BYTES:
+                yield Asked(names[file.at], file.size, file.path, places)
+            else:
+                self._leave_out(names[file.at], file.why)
+
+    def _leave_out(self, name: bytes, why: str) -> None:
+        self._progress.advance()
+        self._unread[name] = why or f"it is larger than {MAX_BYTES >> 20} MiB"
 
     def _broken(self) -> EncoderFailed:
         """Of all that was selected nothing could be encoded."""
         name, why = next(iter(self._failed.items()))
         return EncoderFailed(self._encoder.name, f"could encode nothing: id:{name.hex()}: {why}")
 
-    def _read(self, name: bytes, path: str, size: int, why: str) -> bytes | None:
-        """The content of a data object, which its id proves; None where it cannot be had."""
-        if path and size <= MAX_BYTES:
-            try:
-                with open(path, "rb") as file:
-                    data = file.read(size + 1)
-            except OSError as error:
-                why = f"{path} cannot be read: {error.strerror}"
-            else:
-                if HASHES[self._catalog.instance.object_hash](data).digest() == name:
-                    return data
-                why = f"{path} has changed since it was indexed"
-        self._unread[name] = why or f"it is larger than {MAX_BYTES >> 20} MiB"
-        return None
-
-    def _take(self, batch: list[tuple[bytes, bytes]]) -> None:
-        vectors, failed = encode(self._encoder, [data for _, data in batch])
-        for at, (name, _) in enumerate(batch):
-            if at in failed:
-                self._failed[name] = failed[at]
-            else:
-                self._ids.append(name)
-                self._vectors.append(vectors[at])
+    def _take(self, result: Encoded) -> None:
+        self._progress.advance(len(result))
+        for asked, why in result.unread:
+            if self._away and read_object(asked, self._catalog.instance.object_hash)[0] is not None:
+                raise StoreFailed("encoding", f"{why}, and can be read here", SAME_DISKS)
+            self._unread[asked.id] = why
+        self._failed.update(result.failed)
+        self._doubtful.setdefault(result.worker, []).extend(result.failed)
+        if result.ids:
+            self._able.add(result.worker)
+            self._ids += result.ids
+            self._vectors.append(result.vectors)
+            if len(self._ids) >= KEEP_EVERY:
+                self._keep()
 
     def _keep(self) -> None:
         """Keep what there is."""
         if self._ids:
-            self._kept.add(self._ids, np.stack(self._vectors))
+            self._kept.add(self._ids, np.concatenate(self._vectors))
             self._ids, self._vectors = [], []
 
     def _note_failures(self, dimensions: int) -> None:
-        """So that they are not read again, by this version of the encoder."""
-        none = np.full((len(self._failed), dimensions), np.nan, np.float32)
-        self._kept.add(list(self._failed), none)
+        """So that they are not read again, by this version of the encoder.
+
+        A worker elsewhere that encoded nothing may be a broken one, whose word is not kept.
+        """
+        noted = [
+            name
+            for worker, names in self._doubtful.items()
+            if worker in self._able or not self._away
+            for name in names
+        ]
+        none = np.full((len(noted), dimensions), np.nan, np.float32)
+        self._kept.add(noted, none)
+
+
+def batches(asked: Iterator[Asked]) -> Iterator[list[Asked]]:
+    """Some data objects at a time."""
+    batch: list[Asked] = []
+    size = 0
+    for each in asked:
+        batch.append(each)
+        size += each.size
+        if len(batch) >= BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

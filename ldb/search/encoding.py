@@ -15,8 +15,8 @@ from ldb.search.vectors import unit
 class EncoderFailed(LdbError):
     """An encoder gave no vectors, or none that can be used."""
 
-    def __init__(self, encoder: str, why: str) -> None:
-        super().__init__(f"encoder {encoder}: {why}")
+    def __init__(self, encoder: str, why: str, hint: str = "") -> None:
+        super().__init__(f"encoder {encoder}: {why}", hint)
         self.encoder = encoder
         self.why = why
 

@@ -19,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = str(Path(__file__).with_name("installed"))
+"""Where workers find packages that the tests bring: `hues.py`."""
+MODULES = f"{ROOT}{os.pathsep}{INSTALLED}"
 HOST = "127.0.0.1"
 PATIENCE = 120.0
 
@@ -72,7 +75,7 @@ def cluster(folder: Path, workers: int, **environment: str) -> Iterator[Cluster]
     port = free_port()
     words = ["scheduler", "--host", HOST, "--port", str(port), "--dashboard-address", "127.0.0.1:0"]
     words += ["--no-show"]
-    every = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    every = {**os.environ, "PYTHONPATH": MODULES, **environment}
     found = Cluster(port, folder, every, _start(words, folder, every))
     try:
         for _ in range(workers):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,12 +12,10 @@ import click
 from ldb.cli import showing
 from ldb.cli.app import App, pass_app
 from ldb.cli.formats import FormatName, params_option
-from ldb.cli.opening import place_of
-from ldb.cli.options import TagList, output_options
+from ldb.cli.opening import engine_of, place_of
+from ldb.cli.options import TagList, engine_option, output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
-from ldb.engines.base import Engine
-from ldb.engines.opening import open_engine
 from ldb.errors import NotFound
 from ldb.formats.pairs import AUTO
 from ldb.indexing.merge import AnnotationUpdate
@@ -47,11 +44,7 @@ FAILED = 1
 @click.option(
     "--add-tags", "tags", type=TagList(), metavar="A,B", help="Give every data object these tags."
 )
-@click.option(
-    "--engine",
-    metavar="ENGINE",
-    help="Where to work: local, dask, dask://HOST:PORT. Default: core.engine, or local.",
-)
+@engine_option("Where to work")
 @click.option(
     "--annotation-update",
     type=click.Choice(get_args(AnnotationUpdate)),
@@ -85,7 +78,6 @@ def command(
     params: tuple[str, ...],
     tags: tuple[str, ...] | None,
     annotation_update: AnnotationUpdate,
-    engine: str | None,
     ephemeral_remote: bool,
     workspace: str | None,
     strict: bool,
@@ -121,7 +113,7 @@ def command(
         version = restore_index(place, parse_version(restore), message)
         out.say(f"{version} is {restore} again: {version.commit.maps['objects'].count:,} objects")
         return None
-    with _engine(app, engine) as running:
+    with engine_of(app) as running:
         done = _index_of(ephemeral_remote)(
             place,
             paths,
@@ -179,14 +171,6 @@ def _add(there: Place, place: Place, paths: tuple[str, ...], done: Indexed, out:
     for message in added.warnings:
         out.warn(message)
     return added
-
-
-def _engine(app: App, name: str | None) -> AbstractContextManager[Engine]:
-    """The engine that the option, or else the settings, name."""
-    if name is not None:
-        return open_engine(name)
-    where = f"core.engine in {app.settings.path}"
-    return open_engine(app.settings.get("core.engine") or "local", where=where)
 
 
 def _tell(done: Indexed, out: Output, added: Changed | None) -> None:
