@@ -35,6 +35,12 @@ class EngineContract:
             assert list(results) == [number * number for number in range(count)]
         assert work.settled() == list(range(count))
 
+    def test_items_that_are_work_enough(self, engine: Engine, tmp_path: Path) -> None:
+        work = Squares(str(tmp_path))
+        with engine.run(work, iter(range(20)), "squaring", together=False) as results:
+            assert list(results) == [number * number for number in range(20)]
+        assert work.settled() == list(range(20))
+
     def test_one_engine_runs_several_times(self, engine: Engine, tmp_path: Path) -> None:
         for start in (0, 10):
             work = Squares(str(tmp_path))

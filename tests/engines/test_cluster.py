@@ -43,6 +43,12 @@ def test_an_answer_is_durable_before_the_run_ends(engine: Engine, tmp_path: Path
                 assert set(range(number + 1)) <= set(work.settled())
 
 
+def test_an_item_is_a_task(engine: Engine, tmp_path: Path) -> None:
+    with engine.run(Squares(str(tmp_path)), iter(range(20)), "squaring", together=False) as results:
+        list(results)
+    assert len(list(tmp_path.glob("*.done"))) == 20
+
+
 def test_tasks_grow() -> None:
     sizes = [len(each) for each in grouped(iter(range(10_000)))]
     assert sum(sizes) == 10_000
