@@ -48,8 +48,7 @@ class BatchWriter:
     """Context manager: publishes on a clean exit; on an exception nothing further.
 
     Blobs that the store's packs hold already are skipped, as far as looking for them costs less
-    than writing them. Its own blobs can be read back
-    at once. `packs` names what was published.
+    than writing them. Its own blobs can be read back at once. `packs` names what was published.
     """
 
     def __init__(self, store: _Store, max_bytes: int = PACK_BYTES) -> None:
