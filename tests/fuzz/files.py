@@ -233,7 +233,7 @@ class _Placed:
         }
         with store.writer() as writer:
             self.root = build(writer, SCHEMA, [SCHEMA.rows(table)]).oid
-        pack = store.packs()[-1]
+        pack = store.packs()[0]
         self.key = places_key(pack.key[-69:-5])
         self.file = make_places(store, pack) or b""
         assert self.file

@@ -202,7 +202,7 @@ def test_a_damaged_pack_beside_is_not_in_the_way() -> None:
     expected = sample.oids("annotation")
     with sample.store.writer() as writer:
         writer.add(BlobType.ANNOTATION, b"\x01")
-    odd = sample.store.packs()[-1]
+    odd = sample.store.packs()[0]
     assert len(odd) == 1
     data = bytearray(sample.store.backend.read(odd.key))
     data[-100] ^= 1  # in the directory: not even the number of its blobs is known
