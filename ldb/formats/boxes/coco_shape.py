@@ -7,9 +7,11 @@ skeleton, and every key that COCO does not define.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from ldb.errors import BadInput
+from ldb.formats.boxes.rle import area_of
 from ldb.formats.boxes.shape import (
     FORMATS,
     PLACES,
@@ -183,13 +185,16 @@ def note_of(thing: Json) -> Json:
     if box or "segmentation" in note:
         note["iscrowd"] = int(bool(thing.get("crowd")))
         if not is_number(note.get("area")):
-            note["area"] = _area(outlines, box)
+            note["area"] = _area(outlines, mask, box)
     return note
 
 
-def _area(outlines: list[list[float]], box: Sequence[float] | None) -> float:
+def _area(outlines: list[list[float]], mask: Json, box: Sequence[float] | None) -> float:
     if outlines:
         return round(sum(map(_area_inside, outlines)), 4)
+    if mask:
+        with suppress(BadInput):
+            return area_of(mask)
     return round(box[2] * box[3], 4) if box else 0
 
 

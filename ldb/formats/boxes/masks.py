@@ -29,6 +29,6 @@ def _with_box(thing: Json, relative: bool) -> Json:
         return thing
     left, top, width, height = box_around(bitmap)
     if not relative:
-        return {"area": int(bitmap.sum()), **thing, "bbox": [left, top, width, height]}
+        return {**thing, "bbox": [left, top, width, height]}
     down, across = bitmap.shape
     return {**thing, "bbox": [left / across, top / down, width / across, height / down]}

@@ -17,7 +17,7 @@ from ldb.errors import BadInput
 from ldb.formats.boxes.shape import Json
 
 LARGEST = 1 << 28
-"""Pixels of a mask that is unpacked."""
+"""Pixels of a mask that is unpacked or counted."""
 
 Bitmap = NDArray[np.bool_]
 """Shape (height, width)."""
@@ -65,6 +65,19 @@ def text_of_counts(counts: list[int]) -> str:
 
 def bitmap_of(mask: Json) -> Bitmap:
     """The pixels of a mask `{"size": [height, width], "counts": …}`; raises `BadInput`."""
+    counts, (height, width) = _parts(mask)
+    return _unrolled(counts, height * width).reshape(width, height).T
+
+
+def area_of(mask: Json) -> int:
+    """How many pixels of a mask are set, without unpacking it; raises `BadInput`."""
+    counts, (height, width) = _parts(mask)
+    _check(counts, height * width)
+    return sum(counts[1::2])
+
+
+def _parts(mask: Json) -> tuple[list[int], list[int]]:
+    """Run lengths, and height and width."""
     size, counts = mask.get("size"), mask.get("counts")
     if isinstance(counts, str):
         counts = counts_of(counts)
@@ -72,8 +85,7 @@ def bitmap_of(mask: Json) -> Bitmap:
         raise BadInput("mask", "its size is not [height, width]")
     if not isinstance(counts, list) or not _is_counts(counts):
         raise BadInput("mask", "its counts are not run lengths")
-    height, width = size
-    return _unrolled(counts, height * width).reshape(width, height).T
+    return counts, size
 
 
 def mask_of(bitmap: Bitmap) -> Json:
@@ -123,11 +135,15 @@ def _is_counts(values: list[Any]) -> bool:
 
 
 def _unrolled(counts: list[int], pixels: int) -> Bitmap:
+    _check(counts, pixels)
+    return np.repeat(np.arange(len(counts)) % 2 == 1, np.array(counts, np.int64))
+
+
+def _check(counts: list[int], pixels: int) -> None:
     if pixels > LARGEST:
         raise BadInput("mask", f"more than {LARGEST} pixels")
     if sum(counts) != pixels:
         raise BadInput("mask", f"run lengths of {sum(counts)} pixels for {pixels}")
-    return np.repeat(np.arange(len(counts)) % 2 == 1, np.array(counts, np.int64))
 
 
 def _runs(flat: Bitmap) -> list[int]:

@@ -25,6 +25,8 @@ class Plan:
         self.number_of: dict[str, int] = {}
         self.points = 0
         """Keypoints of every object."""
+        self._fewest = 1 << 30
+        """Keypoints that an object has itself, at least."""
         self.point_width = 2
         self.keypoint_names: dict[int, list[str]] = {}
         self._given = list(names)
@@ -61,6 +63,7 @@ class Plan:
             if "v" in point:
                 self.point_width = 3
         self.points = max(self.points, len(points), len(names))
+        self._fewest = min(self._fewest, len(points))
 
     def settle(self, told: Told) -> None:
         if self.task == "auto":
@@ -70,6 +73,8 @@ class Plan:
             elif self._objects and self._outlined == self._objects:
                 self.task = SEGMENT
         self.points = min(self.points, 1000)
+        if self._fewest < self.points:
+            self.point_width = 3  # without a visibility, 0 0 of one that is filled in is a place
         self._number(told)
         for label, names in self._names.items():
             if names:

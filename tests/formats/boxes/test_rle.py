@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ldb.errors import BadInput
 from ldb.formats.boxes.rle import (
     LARGEST,
+    area_of,
     bitmap_of,
     bitmap_of_rows,
     box_around,
@@ -34,6 +35,7 @@ def bitmaps(draw: st.DrawFn) -> Any:
 @given(bitmaps())
 def test_there_and_back(bitmap: Any) -> None:
     assert np.array_equal(bitmap_of(mask_of(bitmap)), bitmap)
+    assert area_of(mask_of(bitmap)) == bitmap.sum()
     if bitmap.any():
         counts, cut = rows_of(bitmap)
         size = bitmap.shape[1], bitmap.shape[0]
@@ -78,5 +80,6 @@ def test_pycocotools_says_the_same(bitmap: Any) -> None:
     ],
 )
 def test_what_is_no_mask_is_refused(mask: Any) -> None:
-    with pytest.raises(BadInput, match="mask"):
-        bitmap_of(mask)
+    for ask in (bitmap_of, area_of):
+        with pytest.raises(BadInput, match="mask"):
+            ask(mask)
