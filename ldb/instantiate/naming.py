@@ -21,6 +21,8 @@ MAX_EXTENSION = 64
 
 ANNOTATION = ".json"
 
+_DATA_NAMED_JSON = ".json.data"
+
 _MARKS = frozenset('<>:"/\\|?*')
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 _DEVICE = re.compile(
@@ -153,7 +155,9 @@ def id_in_name(name: str) -> str | None:
         stem = stem[: -len(ANNOTATION)]
         if stem.lower().endswith(".json"):  # the annotation of a data file `….json.data`
             stem = stem[: -len(ANNOTATION)]
+    elif stem.lower().endswith(_DATA_NAMED_JSON):
+        stem = stem[: -len(_DATA_NAMED_JSON)]
     else:
-        stem = stem.removesuffix(".json.data").rpartition(".")[0] or stem
+        stem = stem.rpartition(".")[0] or stem
     found = _ID_AT_END.search(stem)
     return found[1] if found else None

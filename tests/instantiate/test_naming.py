@@ -52,6 +52,12 @@ def test_any_path_gives_plain_names_that_pair_up(path: str) -> None:
     assert id_in_name(named.data) == id_in_name(named.annotation) == ID
 
 
+@pytest.mark.parametrize("path", ["a.JSON", "a.b.json", "a.b.Json", "a.json.data"])
+def test_the_id_is_read_from_names_of_data_that_is_json(path: str) -> None:
+    named = name_with_id(path, ID)
+    assert id_in_name(named.data) == id_in_name(named.annotation) == ID
+
+
 @given(ODD)
 def test_an_instantiated_name_keeps_its_name(path: str) -> None:
     named = name_with_id(path, ID)
