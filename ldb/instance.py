@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import random
 import secrets
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
 from ldb.backends.base import Backend, Outcome
+from ldb.backends.opening import open_backend
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound, Unsupported
 from ldb.garbage.guard import Needs, advance
 from ldb.ids import HASH_BYTES
@@ -186,6 +188,19 @@ def open_instance(backend: Backend) -> Instance:
         raise Corrupt(INSTANCE_KEY, f"{backend.url}: more than {MAX_FILE} bytes")
     body = _checked(data, backend.url)
     return _opened(backend, body["object_hash"], body["id"])
+
+
+def open_elsewhere(url: str, instance_id: str) -> Instance:
+    """The instance as another process, maybe on another machine, finds it; proven to be it."""
+    hint = "workers need the same disks mounted in the same places, or buckets"
+    here = f"worker at {platform.node()}"
+    try:
+        found = open_instance(open_backend(url))
+    except NotFound:
+        raise NotFound(f"on the {here}: LDB instance", url, hint) from None
+    if found.id != instance_id:
+        raise BadInput(url, f"is another instance on the {here}", hint)
+    return found
 
 
 def _opened(backend: Backend, object_hash: str, name: str) -> Instance:

@@ -33,7 +33,7 @@ KNOWN = MappingProxyType(
         "core.cache_local": "whether data objects from local files are kept there too",
         "core.cache_size": "how large that folder may grow, for example `20GB`",
         "core.encoder": "the encoder that `--near` goes by, for example clip",
-        "core.engine": "where `index` and encoders work: local, dask or dask://HOST:PORT",
+        "core.engine": "where `index`, `instantiate` and encoders work: local, dask or dask://HOST:PORT",
         "core.instance": "path or URL of the instance to use where nothing nearer names one",
         "core.object_cache_dir": "folder that keeps what was read of instances in buckets",
         "core.object_cache_size": "how large that folder may grow; 0: nothing is kept",

@@ -233,7 +233,7 @@ def filter_options(function: F) -> F:
     function = click.option(
         "--seed", type=int, metavar="S", help="Same seed, same sample and shuffle."
     )(function)
-    function = engine_option("Where encoders work")(trust_option(function))
+    function = engine_option("Where encoders and instantiate work")(trust_option(function))
     return _filters(function, [name for name, _ in _FILTERS])
 
 

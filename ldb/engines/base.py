@@ -31,6 +31,7 @@ class Worker(Protocol[Item_contra, Result_co]):
 Work = Callable[[], AbstractContextManager[Worker[Item, Result]]]
 """Opens a worker, where it is called. It is sent by pickle, and so are items and results: plain
 values, and no secrets."""
+AnyWork = Work[Any, Any]
 
 
 class Engine(Protocol):
@@ -38,7 +39,15 @@ class Engine(Protocol):
 
     @property
     def forks(self) -> bool:
-        """Whether the driver may fork processes of its own beside this engine."""
+        """Whether its workers are processes of this machine, beside which the driver may fork."""
+        ...
+
+    def try_out(self, work: AnyWork) -> None:
+        """Open `work` once in each process that has workers now; raises what one raises.
+
+        Nothing is opened where workers are this process's own. Workers that come later are not
+        asked.
+        """
         ...
 
     def run(
@@ -59,6 +68,3 @@ class Engine(Protocol):
         and `StoreFailed` where workers cannot be had any more.
         """
         ...
-
-
-AnyWork = Work[Any, Any]

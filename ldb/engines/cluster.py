@@ -20,8 +20,8 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from ldb import __version__
-from ldb.engines.base import Item, Result, Work
-from ldb.engines.task import Failed, close_run, do_task, packed
+from ldb.engines.base import AnyWork, Item, Result, Work
+from ldb.engines.task import Failed, close_run, do_task, packed, try_work
 from ldb.errors import LdbError, StoreFailed, Unsupported
 from ldb.processes import forbid_fork
 
@@ -58,6 +58,9 @@ class DaskEngine:
     def forks(self) -> bool:
         return False  # the client's threads run here
 
+    def try_out(self, work: AnyWork) -> None:
+        _Run(self._client, self._url, work, "trial").try_out()
+
     @contextlib.contextmanager
     def run(
         self,
@@ -84,6 +87,22 @@ class _Run:
         self._pending: deque[Future] = deque()
         self._seen = time.monotonic()
         """When there last were workers, or when the run began."""
+
+    def try_out(self) -> None:
+        with self._lost_scheduler():
+            told = self._client.run(try_work, __version__, self._work, on_error="return")
+        for each in told.values():
+            if isinstance(each, Failed):
+                raise each.error
+            if isinstance(each, ModuleNotFoundError):
+                raise self._no_module(each)
+            # One that has gone since does nothing wrong.
+            if isinstance(each, Exception) and not isinstance(each, OSError):
+                raise each
+
+    def _no_module(self, error: ModuleNotFoundError) -> Unsupported:
+        what = f"{self._url}: a worker has no module {error.name}"
+        return Unsupported(what, f"install ldb {__version__} on the workers")
 
     def results(self, groups: Iterator[list[Any]]) -> Iterator[Any]:
         tasks = enumerate(groups)
@@ -127,8 +146,7 @@ class _Run:
                 why = f"one task of the {self._doing} ended several workers in a row"
                 raise StoreFailed(self._url, why, "out of memory? see their logs") from None
             except ModuleNotFoundError as error:
-                what = f"{self._url}: a worker has no module {error.name}"
-                raise Unsupported(what, f"install ldb {__version__} on the workers") from None
+                raise self._no_module(error) from None
         if isinstance(answer, Failed):
             raise answer.error
         results: list[Any] = answer
@@ -171,7 +189,7 @@ class _Run:
             if self._client.status == "running" and not isinstance(error, CancelledError):
                 raise  # of a task
             why = f"the Dask scheduler has gone, or has dropped the {self._doing}"
-            raise StoreFailed(self._url, why, "nothing was published; run it again") from error
+            raise StoreFailed(self._url, why, "run it again") from error
 
     def end(self) -> None:
         """Tasks that nobody waits for any more are not begun; workers let go of this run."""

@@ -33,6 +33,9 @@ class LocalEngine:
     def forks(self) -> bool:
         return True
 
+    def try_out(self, work: AnyWork) -> None:
+        pass
+
     @contextlib.contextmanager
     def run(
         self,

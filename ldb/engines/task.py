@@ -56,8 +56,7 @@ def unpacked(data: bytes) -> Any:
 def do_task(version: str, run: str, work: bytes, items: bytes) -> list[Any] | Failed:
     """Do a task of a run; `work` and `items` are `packed`. Other errors than ours are raised."""
     if version != __version__:
-        what = f"ldb {version} in front of ldb {__version__} on the worker at {platform.node()}"
-        return Failed(Unsupported(what, "install one version everywhere"))
+        return _another_version(version)
     try:
         opened = _take(run) or _open(run, unpacked(work))
         with _kept(opened):
@@ -66,6 +65,22 @@ def do_task(version: str, run: str, work: bytes, items: bytes) -> list[Any] | Fa
     except LdbError as error:
         return Failed(error)
     return results
+
+
+def try_work(version: str, work: bytes) -> Failed | None:
+    """Open a worker and let it go; what was wrong, if anything."""
+    if version != __version__:
+        return _another_version(version)
+    try:
+        with unpacked(work)():
+            return None
+    except LdbError as error:
+        return Failed(error)
+
+
+def _another_version(version: str) -> Failed:
+    what = f"ldb {version} in front of ldb {__version__} on the worker at {platform.node()}"
+    return Failed(Unsupported(what, "install one version everywhere"))
 
 
 def close_run(run: str) -> None:

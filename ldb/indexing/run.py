@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ldb.backends.opening import open_backend
 from ldb.catalog import PATHS, Catalog, objects_schema
 from ldb.clouds.options import adopt, shareable
 from ldb.engines.base import Engine
@@ -27,7 +26,7 @@ from ldb.indexing.read import BatchResult, Problem, Reader
 from ldb.indexing.scan import Scan
 from ldb.indexing.targets import Target
 from ldb.indexing.workers import Batch, reading
-from ldb.instance import Instance, open_instance
+from ldb.instance import Instance, open_elsewhere
 from ldb.maps import Root, edit
 from ldb.objects.batch import BatchWriter
 from ldb.objects.store import ObjectStore
@@ -254,19 +253,13 @@ class ReaderOpener:
 
     def _own_store(self) -> ObjectStore:
         """The store as another process, maybe on another machine, finds it; proven to be it."""
-        hint = "workers need the same disks mounted in the same places, or buckets"
-        here = f"worker at {platform.node()}"
         if self.options:
             adopt(self.options)
-        try:
-            found = open_instance(open_backend(self.url))
-        except NotFound:
-            raise NotFound(f"on the {here}: LDB instance", self.url, hint) from None
-        if found.id != self.instance_id:
-            raise BadInput(self.url, f"is another instance on the {here}", hint)
+        found = open_elsewhere(self.url, self.instance_id)
         for folder in self.folders:
             if not os.path.isdir(folder):
-                raise NotFound(f"on the {here}: folder", folder, hint)
+                hint = "workers need the same disks mounted in the same places, or buckets"
+                raise NotFound(f"on the worker at {platform.node()}: folder", folder, hint)
         return found.objects
 
 

@@ -41,6 +41,10 @@ class Chosen:
     annotations: NDArray[np.uint8]
     """Zeros where there is none."""
 
+    def part(self, start: int, stop: int) -> Chosen:
+        """Those of places [start, stop)."""
+        return Chosen(self.ids[start:stop], self.records[start:stop], self.annotations[start:stop])
+
 
 @dataclass(frozen=True, slots=True)
 class Items:

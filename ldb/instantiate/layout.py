@@ -28,12 +28,19 @@ class Layout(Protocol):
         """The name of one object, whose full id is `object_id` (hex), first seen at `path`."""
         ...
 
+    def part(self, start: int, stop: int) -> Layout:
+        """The same names for positions [start, stop), counted from `start`."""
+        ...
+
 
 class WithIds:
     """`<base>-<id>.<ext>`, all in one folder."""
 
     def name(self, position: int, object_id: str, path: str, type: str) -> Name:  # noqa: A002
         return name_with_id(path, object_id, type)
+
+    def part(self, start: int, stop: int) -> Layout:
+        return self
 
 
 class AsSeen:
@@ -76,6 +83,11 @@ class AsSeen:
         if self._colliding[position]:
             return name_with_id(path, object_id, folder=name.folder)
         return name
+
+    def part(self, start: int, stop: int) -> Layout:
+        some = AsSeen(())
+        some._roots, some._colliding = self._roots, self._colliding[start:stop]
+        return some
 
     def _as_seen(self, path: str) -> Name:
         # An object without a path has its id for a name; here any name of its own will do.

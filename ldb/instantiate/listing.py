@@ -21,11 +21,13 @@ class Before:
     listed: Listed
     has_files: bool
     """Whether there was anything besides LDB's own files."""
+    of_some: bool = False
+    """Whether `listed` is only of those files that a worker is to write, and there are others."""
 
     @property
     def is_fresh(self) -> bool:
         """Whether the folder held nothing but LDB's own files, and no run is known."""
-        return not self.has_files and not self.listed.entries
+        return not self.has_files and not self.listed.entries and not self.of_some
 
 
 class Listing:
@@ -36,10 +38,13 @@ class Listing:
         self._before = before
         self._path = os.path.join(target.folder, MANIFEST)
         with target_errors(self._path):
-            self._fd = open_to_append(target.root)
+            self._fd = self._open()
         self._lines: list[str] = []
         self.planned: list[str] = []
         """Paths listed by earlier runs that this one has planned."""
+
+    def _open(self) -> int:
+        return open_to_append(self._target.root)
 
     def close(self) -> None:
         """Only closes: all lines are written by then."""
@@ -91,6 +96,11 @@ class Listing:
         """A planned file was not written (says the manifest after `flush`)."""
         had = self._before.listed.entries.get(path)
         self._lines.append(f"- {path}\n" if had is None else line_of(path, had))
+
+    def add(self, lines: list[str]) -> None:
+        """List what others tell."""
+        self._lines += lines
+        self.flush()
 
     def flush(self) -> None:
         """Hand the lines to the system, where they are safe from a kill."""

@@ -104,6 +104,9 @@ class _Renumbered:
     def name(self, position: int, object_id: str, path: str, type: str) -> Name:  # noqa: A002
         return self.layout.name(int(self.places[position]), object_id, path, type)
 
+    def part(self, start: int, stop: int) -> Layout:
+        return _Renumbered(self.layout, self.places[start:stop])
+
 
 def _part(items: Items, ids: Sequence[bytes]) -> Items:
     """The items with these ids, in their order."""

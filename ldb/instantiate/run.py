@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from ldb.processes import default_processes
 from ldb.storage.remote import Clients
 
 if TYPE_CHECKING:
+    from ldb.engines.base import Engine
     from ldb.instantiate.outputs import Outputs
 
 Progress = Callable[[int], None]
@@ -48,16 +49,19 @@ def instantiate(
     progress: Progress = lambda count: None,
     clients: Callable[[], Clients] = Clients,
     outputs: Outputs | None = None,
+    engine: Engine | None = None,
 ) -> InstantiateReport:
     """Write objects into a folder: ids shape (n,), annotation oids (n, 32), zeros for none.
 
-    Raises `BadInput` for a folder that must not be written to, `Conflict` while another run
-    writes there, `StoreFailed` where the disk is full and the like, `Unsupported` for a link
-    that the file systems cannot make. Everything else is in the report's `problems`.
+    `engine` does the writing; None: processes of this machine. Raises `BadInput` for a folder
+    that must not be written to, or that a worker of the engine does not see, `Conflict` while
+    another run writes there, `StoreFailed` where the disk is full and the like, `Unsupported`
+    for a link that the file systems cannot make. Everything else is in the report's `problems`.
     """
     with (
         prepared(options.folder, options.force, _own_folder(instance)),
         _open(options.folder) as target,
+        _seen_by_all(options.folder, engine) as proof,
         closing(Journal(target)) as journal,
     ):
         planned = plan(catalog, ids, annotations, options)
@@ -74,7 +78,15 @@ def instantiate(
         before = Before(journal.listed, journal.has_files)
         processes = options.processes or default_processes()
         deferred, failed = list[bytes](), list[bytes]()
-        with closing(write_parts(planned.items, write_options, before, processes)) as results:
+        if proof is not None and engine is not None:
+            from ldb.instantiate.spread import write_spread
+
+            writing = write_spread(
+                planned.items, write_options, before, engine, journal, target, proof
+            )
+        else:
+            writing = write_parts(planned.items, write_options, before, processes)
+        with closing(writing) as results:
             for result in results:
                 _add(report, result)
                 deferred += result.deferred
@@ -107,6 +119,19 @@ def instantiate(
     report.problems.sort(key=attrgetter("path"))
     report.passed_over.sort(key=attrgetter("path"))
     return report
+
+
+@contextmanager
+def _seen_by_all(folder: str, engine: Engine | None) -> Iterator[tuple[str, str] | None]:
+    """What proves to workers elsewhere that a folder is this one, once they have seen it."""
+    if engine is None or engine.forks:
+        yield None
+        return
+    from ldb.instantiate.spread import FolderProbe, probe  # most runs are this machine's own
+
+    with probe(folder) as proof:
+        engine.try_out(FolderProbe(folder, proof))
+        yield proof
 
 
 def _with_data(items: Items) -> bool:

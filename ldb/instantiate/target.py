@@ -90,11 +90,12 @@ def refusal(error: OSError) -> str:
 class Target:
     """An open target folder, used by one process; `close` it, or use it in a `with`."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, own: str = "") -> None:
+        """`own` names this process among all that write there; empty: by its id."""
         self.folder = folder
         self._folders: OrderedDict[str, int] = OrderedDict()
         self.root = os.open(folder, FOLLOWED)
-        own = str(os.getpid())
+        own = own or str(os.getpid())
         partial = enter(self.root, PARTIAL, True)
         try:
             # One for each worker: two that make files in one folder wait for each other.

@@ -85,11 +85,11 @@ class Writer:
     def __init__(self, items: Items, options: WriteOptions, before: Before) -> None:
         self._items = items
         self._options = options
-        self._target = Target(options.folder)
+        self._target = self._new_target(options.folder)
         self._cache = Cache(options.cache.folder, options.algorithm) if options.cache else None
         self._fetcher = self._new_fetcher()
         self._linker = Linker(self._target)
-        self._listing = Listing(self._target, before)
+        self._listing = self._new_listing(before)
         self._fresh = before.is_fresh
         """Write first, and look only where a name turns out to be taken."""
         through_cache = options.cache is not None and options.cache.local
@@ -104,6 +104,12 @@ class Writer:
         if self._cache is not None:
             self._cache.close()
         self._target.close()
+
+    def _new_target(self, folder: str) -> Target:
+        return Target(folder)
+
+    def _new_listing(self, before: Before) -> Listing:
+        return Listing(self._target, before)
 
     def _new_fetcher(self) -> Fetcher:
         target, options = self._target, self._options

@@ -82,15 +82,17 @@ def _write(
 ) -> InstantiateReport:
     progress.start("instantiating", len(rows))
     reach(place)
-    return write_out(
-        place.instance,
-        place.catalog,
-        rows.ids,
-        rows.annotations,
-        options,
-        progress.advance,
-        outputs=outputs,
-    )
+    with place.own.engine() as engine:
+        return write_out(
+            place.instance,
+            place.catalog,
+            rows.ids,
+            rows.annotations,
+            options,
+            progress.advance,
+            outputs=outputs,
+            engine=engine,
+        )
 
 
 def in_format(
