@@ -22,7 +22,7 @@ class Before:
     has_files: bool
     """Whether there was anything besides LDB's own files."""
     of_some: bool = False
-    """Whether `listed` is only of those files that a worker is to write, and there are others."""
+    """Whether earlier runs listed others than `listed`: a worker knows only of its own files."""
 
     @property
     def is_fresh(self) -> bool:

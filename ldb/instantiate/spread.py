@@ -27,6 +27,7 @@ from ldb.instantiate.layout import Layout
 from ldb.instantiate.listing import Before, Listing
 from ldb.instantiate.manifest import Journal, Listed
 from ldb.instantiate.model import Entry
+from ldb.instantiate.options import Problem
 from ldb.instantiate.remote import RemoteWriter
 from ldb.instantiate.target import PARTIAL, Target, target_errors
 from ldb.instantiate.write import BatchResult, WriteOptions
@@ -165,7 +166,15 @@ class _Writers:
             with writer:
                 written.results += writer.write(0, len(part.chosen.ids))
             written.undone = writer.undone
+        for result in written.results:
+            result.problems = [_there(each) for each in result.problems]
+            result.passed_over = [_there(each) for each in result.passed_over]
         return written
+
+
+def _there(problem: Problem) -> Problem:
+    """The same, saying where: it may be that just this worker lacks a disk."""
+    return Problem(problem.path, f"{problem.why} (on the worker at {platform.node()})")
 
 
 class _PartWriter(RemoteWriter):

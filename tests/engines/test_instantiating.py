@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import platform
 import signal
 import threading
 from dataclasses import dataclass, replace
@@ -93,7 +94,10 @@ class Side:
 
     def told(self, report: InstantiateReport) -> Any:
         problems = [(each.path, each.why) for each in (*report.problems, *report.passed_over)]
-        return str((report, problems)).replace(str(self.folder), "TARGET")
+        told = str((report, problems)).replace(str(self.folder), "TARGET")
+        where = f" (on the worker at {platform.node()})"
+        assert (where in told) == bool(problems and not self.engine.forks)
+        return told.replace(where, "")
 
     def files(self) -> dict[str, bytes]:
         """What is in it, but for the list."""
