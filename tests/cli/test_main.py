@@ -100,7 +100,7 @@ def test_version(ldb: Ldb) -> None:
         (("--instanc", "x"), "--instance"),
         (("config", "get"), "Missing argument 'KEY'."),
         (("config", "list", "extra"), "unexpected extra argument"),
-        (("completion",), "Missing option '-s' / '--shell'"),
+        (("completion",), "say which shell, once"),
         (("completion", "-s", "csh"), "'csh' is not one of"),
         (("—-version",), "type --version"),
         (("config", "list", "—-json"), "type --json"),
