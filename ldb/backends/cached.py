@@ -306,6 +306,8 @@ class CachedBackend:
         asked = limit and max(limit, VERSIONS)
         entries = list(self._inner.list(prefix, after, asked))
         self._tokens.update((entry.key, entry.token) for entry in entries)
+        if not entries and self._cache:
+            self._confirm()  # another instance may be why there is nothing
         yield from entries[:limit]
 
     def _remembering(self, found: Iterator[Entry]) -> Iterator[Entry]:

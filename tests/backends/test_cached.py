@@ -179,6 +179,19 @@ def test_a_replaced_instance_is_noticed_by_its_refs(
     assert head.author == "Eve"
 
 
+def test_a_replaced_instance_is_noticed_by_refs_that_are_gone(
+    client: MemoryClient, settings: CacheSettings
+) -> None:
+    """An empty listing proves nothing: the value `instance` is asked for."""
+    instances.create(bucket_of(client))
+    RefStore(cached(client, settings)).advance(CATS, None, None, "Ann")
+    client.values.clear()
+    instances.create(bucket_of(client))
+    with pytest.raises(Conflict, match="replaced"):
+        RefStore(cached(client, settings)).head(CATS)
+    assert RefStore(cached(client, settings)).head(CATS) is None
+
+
 def test_nothing_is_written_into_an_instance_that_replaced_another(
     client: MemoryClient, settings: CacheSettings
 ) -> None:

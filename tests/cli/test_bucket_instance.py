@@ -100,7 +100,7 @@ def test_the_whole_loop(bucket: Bucket, tmp_path: Path) -> None:
 
     ann.run("init", "-f", url)
     # Bob's cache knows the old instance.
-    bob.run("log", "ds:cats", code=3)
+    bob.run("log", "ds:cats", code=4)
     bob.run("-C", "mine", "status", code=4)
 
 
