@@ -12,7 +12,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Protocol, TypeVar
 
@@ -165,7 +164,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         return max(0.0, float(text))
     except ValueError:
-        pass
+        if not text:
+            return None
+    from email.utils import parsedate_to_datetime  # takes longer to load than a cached query may
+
     try:
         until = parsedate_to_datetime(text)
     except (ValueError, TypeError):
