@@ -14,10 +14,10 @@ import signal
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ldb.errors import LdbError, StoreFailed
 
@@ -127,6 +127,30 @@ def _handed_out(team: Team, parts: Iterator[Any], doing: str) -> Iterator[Any]:
                 idle.append(ready)
             else:
                 yield result
+
+
+class Sized(Protocol):
+    """Something that is worth the more time, the more bytes it has."""
+
+    @property
+    def size(self) -> int: ...
+
+
+SizedT = TypeVar("SizedT", bound=Sized)
+
+
+def batches(items: Iterable[SizedT], most: int, most_bytes: int) -> Iterator[list[SizedT]]:
+    """Some items at a time: so many at most, and no more once they have so many bytes."""
+    batch: list[SizedT] = []
+    size = 0
+    for each in items:
+        batch.append(each)
+        size += each.size
+        if len(batch) >= most or size >= most_bytes:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def default_processes() -> int:

@@ -26,7 +26,7 @@ def cloud_targets(place: Place, text: str, uri: str) -> list[CloudTarget]:
         return [whole]
     client = open_client(uri)
     found = []
-    if not text.endswith("/") and _is_object(client, key):
+    if not text.endswith("/") and is_object(client, key):
         name = uri.encode()
         above = name.rpartition(b"/")[0] + b"/"
         found.append(CloudTarget(above, names=frozenset({name}), vouched=location.trust_etag))
@@ -43,7 +43,8 @@ def cloud_targets(place: Place, text: str, uri: str) -> list[CloudTarget]:
     raise NotFound("path", text)
 
 
-def _is_object(client: Client, key: str) -> bool:
+def is_object(client: Client, key: str) -> bool:
+    """Whether there is an object of this name."""
     try:
         client.head(key)
     except NotFound:

@@ -18,6 +18,7 @@ from ldb.errors import BadInput, LdbError, NotFound
 from ldb.formats.pairs import stem_of
 from ldb.indexing.read import Problem
 from ldb.instance import Settings
+from ldb.porcelain.cloudpaths import is_object
 from ldb.porcelain.clouds import location_of, reach
 from ldb.porcelain.index import Indexed, index
 from ldb.porcelain.place import Place
@@ -107,7 +108,7 @@ def _wanted(client: Client, uri: str, text: str) -> list[Stat]:
     key = key_of(uri)
     if is_web(uri):
         return [client.head(key)]
-    if is_glob(uri) and not _is_object(client, key):
+    if is_glob(uri) and not is_object(client, key):
         fixed = key_of(fixed_folder(uri))
         parts = parts_of(key[len(fixed) :])
         found = list(client.list(fixed))
@@ -116,7 +117,7 @@ def _wanted(client: Client, uri: str, text: str) -> list[Stat]:
         ]
         stems = {_stem(each.key) for each in fitting}
         wanted = [each for each in found if _stem(each.key) in stems]
-    elif key and not text.endswith("/") and _is_object(client, key):
+    elif key and not text.endswith("/") and is_object(client, key):
         stem = _stem(key)
         wanted = [each for each in client.list(stem) if _stem(each.key) == stem]
     else:
@@ -136,14 +137,6 @@ def _passed_over(key: str) -> bool:
     return key.endswith("/") or any(
         part.startswith(".") and part not in (".", "..") for part in key.split("/")
     )
-
-
-def _is_object(client: Client, key: str) -> bool:
-    try:
-        client.head(key)
-    except NotFound:
-        return False
-    return True
 
 
 def download(client: Client, stat: Stat, root: str) -> str:

@@ -19,6 +19,7 @@ from ldb.porcelain.clouds import reach
 from ldb.porcelain.localfiles import left_out, local_files, lying, remote_places
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import id_rows
+from ldb.processes import batches
 from ldb.progress import SILENT, Progress
 from ldb.query.plugins import Order
 from ldb.query.selected import Selected
@@ -180,7 +181,9 @@ class _Nearest:
                 self._catalog.instance.object_hash,
                 self._encoder,
             )
-            work = engine.run(opener, batches(asked), "encoding", together=False)
+            work = engine.run(
+                opener, batches(asked, BATCH, BATCH_BYTES), "encoding", together=False
+            )
             try:
                 with work as results:
                     for result in results:
@@ -250,17 +253,3 @@ class _Nearest:
         ]
         none = np.full((len(noted), dimensions), np.nan, np.float32)
         self._kept.add(noted, none)
-
-
-def batches(asked: Iterator[Asked]) -> Iterator[list[Asked]]:
-    """Some data objects at a time."""
-    batch: list[Asked] = []
-    size = 0
-    for each in asked:
-        batch.append(each)
-        size += each.size
-        if len(batch) >= BATCH or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

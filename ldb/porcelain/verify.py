@@ -19,7 +19,7 @@ from ldb.objects.indexrows import KIND_DATA
 from ldb.porcelain.clouds import reach
 from ldb.porcelain.place import Place as Here
 from ldb.porcelain.sources import Selection, select
-from ldb.processes import default_processes, hand_out
+from ldb.processes import batches, default_processes, hand_out
 from ldb.progress import SILENT, Progress
 from ldb.query.scanning import scan_records
 from ldb.query.selection import FilterSpec
@@ -170,28 +170,16 @@ def _without_path(chosen: Selection) -> Found:
 
 
 def _local(places: Iterator[Place], algorithm: str, options: VerifyOptions) -> Iterator[Found]:
-    batches = _batches(places)
-    first = next(batches, [])
+    waiting = batches(places, BATCH, BATCH_BYTES)
+    first = next(waiting, [])
     processes = options.processes or default_processes()
     if len(first) <= FEW or processes < 2:
         while first:
             yield _check(first, algorithm, options)
-            first = next(batches, [])
+            first = next(waiting, [])
         return
     arguments = [(algorithm, options)] * processes
-    yield from hand_out(_work, arguments, chain([first], batches), "verify")
-
-
-def _batches(places: Iterator[Place]) -> Iterator[list[Place]]:
-    batch, size = list[Place](), 0
-    for place in places:
-        batch.append(place)
-        size += place.size
-        if len(batch) >= BATCH or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    yield from hand_out(_work, arguments, chain([first], waiting), "verify")
 
 
 def _work(pipe: Connection, algorithm: str, options: VerifyOptions) -> None:
