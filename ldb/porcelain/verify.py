@@ -83,7 +83,7 @@ def verify(
     chosen = select(here, sources, filters, default="staged", seed=seed, progress=progress)
     found = _verify(here, chosen, options, progress, clients)
     catalog = here.catalog
-    told = (_superseded(catalog, some) for some in found)
+    told = (_as_indexed(catalog, some) for some in found)
     of_index = all(map(_is_index, chosen.used))
     return Verification(len(chosen.rows), told, of_index, chosen.warnings)
 
@@ -92,8 +92,8 @@ def _is_index(used: SourceUsed) -> bool:
     return used.spec.startswith("ds:") and parse_version(used.spec).ref == INDEX
 
 
-def _superseded(catalog: Catalog, found: Found) -> Found:
-    """The same, where those that are not there say so if the index knows what is instead."""
+def _as_indexed(catalog: Catalog, found: Found) -> Found:
+    """The same, where those that are not there say so if the index knows it."""
     lost = (State.CHANGED, State.MISSING)
     at = [at for at, each in enumerate(found.findings) if each.state in lost]
     if not at or catalog.paths is None:
@@ -105,7 +105,12 @@ def _superseded(catalog: Catalog, found: Found) -> Found:
     width = catalog.instance.id_bytes
     for each, there, content in zip(at, known.tolist(), fields[0]):
         other = content[:width].tobytes()
-        if there and other != findings[each].place.object_id:
+        if not there:
+            why = "was indexed as removed"
+            if findings[each].state is State.CHANGED:
+                why += "; what is there now is not indexed"
+            findings[each] = replace(findings[each], state=State.GONE, why=why)
+        elif other != findings[each].place.object_id:
             why = f"id:{other.hex()} was indexed there since"
             findings[each] = replace(findings[each], state=State.SUPERSEDED, why=why)
     return replace(found, findings=findings)

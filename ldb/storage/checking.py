@@ -29,6 +29,8 @@ class State(str, Enum):
     MISSING = "missing"
     SUPERSEDED = "superseded"
     """It is not there, and the index knows which other data object is."""
+    GONE = "gone"
+    """It is not there, and the index knows that no data object is."""
     UNREADABLE = "unreadable"
     """It cannot be told."""
 

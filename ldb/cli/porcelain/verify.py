@@ -22,10 +22,11 @@ from ldb.storage.location import shown
 CODES = ((State.CHANGED, 5), (State.MISSING, 3), (State.UNREADABLE, 1))
 """Exit codes; the first state that was found counts."""
 
-SUPERSEDED = (
-    "superseded: other content was indexed at that path since; "
-    "`ldb unindex id:…` forgets a data object that no version of a dataset holds"
-)
+KNOWN = {
+    State.SUPERSEDED: "superseded: other content was indexed at that path since",
+    State.GONE: "gone: the file was removed, and the index knows",
+}
+FORGET = "`ldb unindex id:…` forgets a data object that no version of a dataset holds"
 
 
 @click.command(cls=Command)
@@ -47,7 +48,7 @@ def command(
     Every path of every data object is read and its hash compared with the id. Without
     SOURCES: the draft of the workspace, or the index where there is no workspace. Exit code 5
     if a path holds something else, 3 if one is missing, 1 if one cannot be read. What was
-    edited and indexed again is superseded, which in the index is no fault.
+    edited (superseded) or removed (gone) and indexed again is no fault in the index.
 
     \b
     Examples:
@@ -69,10 +70,10 @@ def command(
             else:
                 out.data(_line(finding))
     out.say(tally.summary(done.objects))
-    if tally.edited_away:
-        out.say(SUPERSEDED)
     states = {state for state in State if tally.states[state]}
-    if tally.edited_away and not done.of_index:
+    if tally.given_up:
+        out.say("; ".join([*(KNOWN[each] for each in KNOWN if each in states), FORGET]))
+    if tally.given_up and not done.of_index:
         states.add(State.MISSING)
     return next((code for state, code in CODES if state in states), None)
 
@@ -84,7 +85,7 @@ class _Tally:
         self.states: Counter[State] = Counter()
         self._bad: Counter[bytes] = Counter()
         self._paths: dict[bytes, int] = {}
-        self._superseded: set[bytes] = set()
+        self._given_up: set[bytes] = set()
 
     def add(self, findings: Any, ok: int) -> None:
         self.states[State.OK] += ok
@@ -93,13 +94,13 @@ class _Tally:
             if finding.state is not State.OK:
                 self._bad[finding.place.object_id] += 1
                 self._paths[finding.place.object_id] = finding.place.paths
-            if finding.state is State.SUPERSEDED:
-                self._superseded.add(finding.place.object_id)
+            if finding.state in KNOWN:
+                self._given_up.add(finding.place.object_id)
 
     @property
-    def edited_away(self) -> bool:
-        """Whether no path is left of some object that was superseded."""
-        return any(self._bad[each] >= self._paths[each] for each in self._superseded)
+    def given_up(self) -> bool:
+        """Whether no path is left of some object that was edited or removed and indexed again."""
+        return any(self._bad[each] >= self._paths[each] for each in self._given_up)
 
     def summary(self, objects: int) -> str:
         lost = sum(count >= self._paths[each] for each, count in self._bad.items())

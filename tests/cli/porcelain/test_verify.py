@@ -105,6 +105,42 @@ def test_edited_away_from_a_dataset(cats: Pets, pets: Pets) -> None:
     assert done.err == "verified 3 paths of 2 data objects, 2 ok, 1 superseded\n"
 
 
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_removed_and_indexed_again(pets: Pets, quick: list[str]) -> None:
+    """Missing until the index has seen it; from then on no fault of the index."""
+    was = pets.id("tom")
+    tom(pets).unlink()
+    assert pets("verify", "ds:root", *quick).code == 3, "nobody said that it should be gone"
+    pets.ok("index", str(pets.data))
+    done = pets.ok("verify", "ds:root", *quick)
+    assert done.out == f"gone        {tom(pets)}: was indexed as removed\n"
+    assert "6 paths of 6 data objects, 5 ok, 1 gone, 1 data object without a good" in done.err
+    assert "gone: the file was removed, and the index knows; `ldb unindex id:…`" in done.err
+    assert pets("verify", *quick, was).code == 3, "of an object that was asked for it is a loss"
+    tom(pets).write_text("not indexed")
+    done = pets.ok("verify", "ds:root", *quick)
+    assert "was indexed as removed; what is there now is not indexed" in done.out
+    (pets.data / "dogs/rex.jpg").unlink()
+    assert pets("verify", "ds:root", *quick).code == 3, "others are still told"
+    pets.ok("index", str(pets.data))
+    pets.ok("unindex", was, pets.id("rex"))
+    assert pets.ok("verify", "ds:root", *quick).out == ""
+
+
+def test_removed_from_under_a_dataset(cats: Pets, pets: Pets) -> None:
+    was = tom(pets).read_bytes()
+    tom(pets).unlink()
+    pets.ok("index", str(pets.data))
+    done = pets("verify", "ds:cats")
+    assert (done.code, states(pets, "ds:cats")) == (3, {"tom": "gone", "kit": "ok"})
+    assert "1 gone, 1 data object without a good path" in done.err
+    pets.ok("verify", "ds:root")
+    (pets.data / "again.jpg").write_bytes(was)
+    pets.ok("index", str(pets.data))
+    assert states(pets, "ds:cats") == {"again": "ok", "kit": "ok", "tom": "gone"}
+    pets.ok("verify", "ds:cats")
+
+
 def test_touched_is_a_change_to_a_quick_look_only(pets: Pets) -> None:
     os.utime(tom(pets), (1, 1))
     assert pets("verify", "--quick").code == 5
