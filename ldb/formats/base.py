@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol
 
 from ldb.errors import LdbError
@@ -59,6 +60,18 @@ class Format:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """A record of a labelling tool at some time: of two states of one the newer counts."""
+
+    of: str
+    """Which record: no two have the same."""
+    time: datetime
+    """When it was touched last, by the clock of the tool."""
+    says: bytes
+    """A digest of what it says, without what changes from export to export."""
+
+
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """An annotation, and the data object it is for: by `id` if the index has it, else by `path`."""
 
@@ -79,6 +92,9 @@ class Labelled:
     stays: Callable[[Any], bool] | None = None
     """Whether the annotation that the data object has already (None: none) is to stay, because
     nothing was done to it since it was written out; only for formats without data files."""
+    state_of: Callable[[Any], State | None] | None = None
+    """What `value`, or the annotation that the data object has already, is a state of; None where
+    that cannot be told. Only for formats without data files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,12 @@ object stays. docs/formats/labels.md.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from datetime import datetime, timezone
 from functools import partial
+from hashlib import blake2b
 from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
@@ -29,6 +32,7 @@ from ldb.formats.base import (
     Losses,
     Peek,
     Read,
+    State,
     Trouble,
     Values,
     read_each,
@@ -112,7 +116,8 @@ class Tasks(BaseReader):
         data[INFO] = {**info, "path_key": path_key} if path_key else info
         sent = bool(digits and info.get("path_key"))
         stays = partial(_says_already, task, path_key) if sent else None
-        return Labelled(task, name, record, path, digits, ("data", INFO, "md5"), stays)
+        at = ("data", INFO, "md5")
+        return Labelled(task, name, record, path, digits, at, stays, _state_of)
 
     def _key_of(self, data: dict[str, Any], info: dict[str, Any]) -> str:
         """Where the URL is: as the task says, as the user says, or the only key there is."""
@@ -147,6 +152,38 @@ def _says_already(task: dict[str, Any], path_key: str, current: Any) -> bool:
     labels, data, meta = said
     as_sent = data.keys() <= {*path_key.split(".")[1:2]} and {*meta} <= {"annotation"}
     return as_sent and not any(labels)
+
+
+def _state_of(task: Any) -> State | None:
+    """Which task of a project this is, and when it, or a label in it, was touched last.
+
+    Label Studio sets the `updated_at` of a task when it is labelled, or labels are taken away;
+    not when predictions come, and its first versions did not have it.
+    """
+    if not isinstance(task, dict) or not isinstance(task.get("data"), dict) or "id" not in task:
+        return None
+    labels = [task]
+    for name in ("annotations", "predictions"):
+        found = task.get(name)
+        labels += (
+            [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        )
+    times = [_time(each.get(key)) for each in labels for key in ("updated_at", "created_at")]
+    known = [time for time in times if time is not None]
+    if not known:
+        return None
+    which = [task.get(key) for key in ("project", "id", "created_at")]
+    said = json.dumps(_said(task), sort_keys=True).encode()
+    return State(json.dumps(which), max(known), blake2b(said, digest_size=16).digest())
+
+
+def _time(text: Any) -> datetime | None:
+    """A time as Label Studio spells it, `2026-01-02T03:04:05.678901Z`; None for anything else."""
+    try:
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except (AttributeError, ValueError):
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 
 def _said(task: dict[str, Any]) -> tuple[tuple[list[Any], list[Any]], dict[str, Any], Any]:

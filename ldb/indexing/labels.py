@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from ldb.catalog import PATHS, Catalog, as_keys, key_bytes, path_key
 from ldb.errors import LdbError
-from ldb.formats.base import Labelled, Listing, Read, Reader, Trouble, joined, why_of
+from ldb.formats.base import Labelled, Listing, Read, Reader, State, Trouble, joined, why_of
 from ldb.formats.registry import Chosen
 from ldb.ids import is_hex
 from ldb.maps import lookup
@@ -57,10 +57,14 @@ class Labels:
     notes: dict[str, bytes] = field(default_factory=dict)
     """Name in the listing → oid of its annotation."""
     elsewhere: dict[bytes, bytes] = field(default_factory=dict)
-    """Id of a data object that the index knows → oid of its annotation."""
+    """Id of a data object that the index knows → oid of its annotation; empty: the one it has."""
+    states: dict[bytes, State] = field(default_factory=dict)
+    """Id of a data object → the newest state that its annotation was given in; of one run."""
     troubled: set[str] = field(default_factory=set)
     """Label files about which something was reported; empty name: about all of them."""
     count: int = 0
+    outdated: int = 0
+    """Annotations left out because a newer state of the same record is there."""
     _told: Counter[str] = field(default_factory=Counter)
 
     def take(self, reader: Reader, labels: Sequence[str], writer: BatchWriter) -> None:
@@ -111,7 +115,7 @@ class Labels:
             for (each, payload), name in zip(waiting, self._objects(waiting))
             if name is not None
         ]
-        found = self._touched(found)
+        found = self._news(found)
         oids = writer.add_many(BlobType.ANNOTATION, [payload for _, payload, _ in found])
         for (each, _, name), oid in zip(found, oids, strict=True):
             if name:
@@ -119,13 +123,58 @@ class Labels:
             else:
                 self._give(self.notes, each.path, each.path, oid, each)
 
-    def _touched(
+    def _news(
         self, found: list[tuple[Labelled, bytes, bytes]]
     ) -> list[tuple[Labelled, bytes, bytes]]:
         """Those that say something new of their data objects, as far as the format can tell."""
-        asked = sorted({name for each, _, name in found if name and each.stays})
-        if not asked:
-            return found
+        current = self._current({
+            name for each, _, name in found if name and (each.stays or each.state_of)
+        })  # fmt: skip
+        kept: dict[int, tuple[Labelled, bytes, bytes]] = {}
+        newest: dict[bytes, int] = {}
+        for at, one in enumerate(found):
+            each, _, name = one
+            state = each.state_of(each.value) if name and each.state_of else None
+            if state and each.state_of:
+                if not self._is_news(state, name, each.state_of(current.get(name))):
+                    continue
+                if self.states[name] is state:
+                    self.outdated += kept.pop(newest.get(name, -1), None) is not None
+                    newest[name] = at
+            if name and each.stays and each.stays(current.get(name)):
+                self.count += 1
+            else:
+                kept[at] = one
+        return list(kept.values())
+
+    def _is_news(self, state: State, name: bytes, stored: State | None) -> bool:
+        """Whether a state is news beside what came before it in this run, and what is stored."""
+        before = self.states.get(name, state)
+        if before is not state and before.of == state.of:
+            if self._is_known(state, before):
+                return False
+            if state.time == before.time:
+                return True  # something else at the same time, which is told where it is given
+            if self.elsewhere.get(name):
+                self.outdated, self.count = self.outdated + 1, self.count - 1
+            self.elsewhere[name] = b""
+        if before.of == state.of:
+            self.states[name] = state
+        return stored is None or stored.of != state.of or not self._is_known(state, stored)
+
+    def _is_known(self, state: State, other: State) -> bool:
+        """Whether a state of the same record is older than another one, or says the same."""
+        older = state.time < other.time
+        same = state.time == other.time and state.says == other.says
+        self.outdated += older
+        self.count += same
+        return older or same
+
+    def _current(self, names: Collection[bytes]) -> dict[bytes, Any]:
+        """The annotations that these data objects have in the index."""
+        if not names:
+            return {}
+        asked = sorted(names)
         oids = self.catalog.find(as_keys(asked, self.catalog.instance.id_bytes)).annotations
         there = np.flatnonzero(oids.any(axis=1))
         current: dict[bytes, Any] = {}
@@ -133,14 +182,7 @@ class Labels:
         for positions, payloads in store.scan(oids[there], BlobType.ANNOTATION):
             for at, payload in zip(there[positions].tolist(), payloads, strict=True):
                 current[asked[at]] = decode(payload)
-        kept = []
-        for each in found:
-            stays, name = each[0].stays, each[2]
-            if name and stays is not None and stays(current.get(name)):
-                self.count += 1
-            else:
-                kept.append(each)
-        return kept
+        return current
 
     def _objects(self, waiting: Sequence[tuple[Labelled, bytes]]) -> list[bytes | None]:
         """The data object that each is for: by id, then by name (empty), then by path."""
@@ -169,7 +211,9 @@ class Labels:
         self, notes: dict[_Name, bytes], name: _Name, what: str, oid: bytes, each: Labelled
     ) -> None:
         """The first counts: one that says something else is a problem."""
-        if notes.setdefault(name, bytes(oid)) != oid:
+        before = notes.get(name)
+        notes[name] = before or bytes(oid)
+        if notes[name] != oid:
             self.tell(each.source, f"{what} has another annotation already", each.record)
         else:
             self.count += 1

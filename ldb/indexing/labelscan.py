@@ -85,6 +85,7 @@ class LabelScan:
         labels = self._labels(reader, files, self._changed(kinds, digest))
         counts = self.scan.counts
         counts.annotations += labels.count
+        counts.outdated += labels.outdated
         counts.labels += len(files.labels)
         for gone, group, old in self._beside():
             yield from ((None, jobs) for jobs in self._forgotten(gone))
@@ -148,7 +149,13 @@ class LabelScan:
         return stands
 
     def _labels(self, reader: Reader, files: Files, changed: set[str]) -> Labels:
-        labels = Labels(self.scan.catalog, self.listing, self.scan.report, self.chosen.with_data)
+        labels = Labels(
+            self.scan.catalog,
+            self.listing,
+            self.scan.report,
+            self.chosen.with_data,
+            states=self.scan.states,
+        )
         if changed or not files.labels:
             wanted = dict.fromkeys(reader.needed(self.listing, files.labels, changed))
             with self.scan.catalog.instance.objects.writer() as writer:
@@ -239,7 +246,7 @@ class LabelScan:
 
 def elsewhere(scan: Scan) -> BatchResult:
     """What label files say of data objects by their ids, as a worker would give it."""
-    found = sorted(scan.elsewhere.items())
+    found = sorted(each for each in scan.elsewhere.items() if each[1])
     current = annotations_of(scan.catalog, [name for name, _ in found])
     new = [each for each, has in zip(found, current, strict=True) if each[1] != has]
     if scan.keep_unchanged:

@@ -81,6 +81,8 @@ class IndexReport:
     label_files: int = 0
     """Of formats that have such; `labels_read` of them were read."""
     labels_read: int = 0
+    outdated: int = 0
+    """Annotations left out because there is a newer state of the same record."""
     lone: int = 0
     """Annotations without a data file, or with `strict` data files without annotation; in label
     formats what is neither."""
@@ -311,6 +313,7 @@ def _fill(report: IndexReport, scan: Scan, gathered: Gathered) -> None:
     report.found_annotations = scan.counts.annotations
     report.label_files = scan.counts.labels
     report.labels_read = scan.counts.labels_read
+    report.outdated = scan.counts.outdated
     report.lone = scan.counts.lone
     report.gone_paths = scan.counts.gone
     report.new_objects = gathered.counts.new_objects

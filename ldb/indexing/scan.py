@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ldb.catalog import FOLDER_END, Catalog
+from ldb.formats.base import State
 from ldb.formats.pairs import Pairing, is_annotation, pair
 from ldb.indexing.jobs import FolderJobs, Job, Kind, folder_jobs
 from ldb.indexing.seen import Cursor, Seen
@@ -38,6 +39,8 @@ class ScanCounts:
     labels: int = 0
     """Label files, of formats that have such, and how many of them were read."""
     labels_read: int = 0
+    outdated: int = 0
+    """Annotations of which label files or the index have a newer state."""
 
 
 @dataclass(slots=True)
@@ -57,7 +60,10 @@ class Scan:
     """Key of a data file that was read again or is gone → the data object id it had."""
     unchanged: list[bytes] = field(default_factory=list)
     elsewhere: dict[bytes, bytes] = field(default_factory=dict)
-    """Known data object id → oid of the annotation that a label file gives it by its id."""
+    """Known data object id → oid of the annotation that a label file gives it by its id; empty: the
+    newest state of that is what the data object has."""
+    states: dict[bytes, State] = field(default_factory=dict)
+    """Known data object id → the state of that annotation, where its format tells states apart."""
 
     def batches(self) -> Iterator[list[FolderJobs]]:
         """Jobs in key order, `BATCH` at a time."""

@@ -142,6 +142,127 @@ def test_what_counts_as_touched(scene: Scene, labels: Path, change: dict[str, An
     assert (report.found_annotations, report.new_annotations) == (2, 1)
 
 
+def snapshot(task: dict[str, Any], minute: int, *labels: str, **changes: Any) -> dict[str, Any]:
+    """A task in an export of one project, touched last at that minute, with these labels."""
+    touched = f"2026-01-02T03:{minute:02}:05.678901Z"
+    annotations: list[dict[str, Any]] = [
+        {
+            "id": 70 + at, "completed_by": 1, "was_cancelled": False, "ground_truth": False,
+            "result": [{**CHOICE, "origin": "manual", "value": {"choices": [label]}}],
+            "created_at": "2026-01-02T03:00:04.500000Z", "updated_at": touched, "lead_time": 2.5,
+            "draft_created_at": None, "prediction": {}, "result_count": 0, "import_id": None,
+            "last_action": None, "task": 5, "project": 3, "updated_by": 1, "last_created_by": None,
+            "parent_prediction": None, "parent_annotation": None,
+        }
+        for at, label in enumerate(labels)
+    ]  # fmt: skip
+    return {
+        **task, "id": 5, "inner_id": 1, "project": 3, "annotations": annotations, "drafts": [],
+        "predictions": [], "meta": {}, "file_upload": None, "updated_by": 1, "comment_authors": [],
+        "created_at": "2026-01-02T03:00:00.000001Z", "updated_at": touched,
+        "total_annotations": len(labels), "cancelled_annotations": 0, "total_predictions": 0,
+        "comment_count": 0, "unresolved_comment_count": 0, "last_comment_updated_at": None,
+        **changes,
+    }  # fmt: skip
+
+
+def labels_of(scene: Scene, name: str = "a.jpg") -> list[str]:
+    """The choices in the annotation of a data object."""
+    return [each["result"][0]["value"]["choices"][0] for each in scene.notes()[name]["annotations"]]
+
+
+@pytest.fixture
+def task(scene: Scene, labels: Path) -> dict[str, Any]:
+    """A task for a.jpg that names its file only, as most do."""
+    return {"data": {"image": f"{scene.data}/a.jpg"}}
+
+
+@pytest.mark.parametrize("names", [("1.json", "2.json", "3.json"), ("3.json", "2.json", "1.json")])
+def test_of_several_exports_the_newest_counts(
+    scene: Scene, labels: Path, task: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    for minute, name in enumerate(names):
+        put(labels, [snapshot(task, minute, f"label {minute}")], name)
+    report = scene.index("label-studio", paths=[labels])
+    assert (report.found_annotations, report.outdated, problems(report)) == (1, 2, [])
+    assert labels_of(scene) == ["label 2"]
+    # Whenever an export comes, the older ones are read again, and change nothing.
+    put(labels, [snapshot(task, 1, "label 1", comment_count=2)], "4.json")
+    report = scene.index("label-studio", paths=[labels])
+    assert (report.labels_read, report.new_annotations, problems(report)) == (4, 0, [])
+    assert labels_of(scene) == ["label 2"]
+
+
+def test_an_older_export_that_comes_later_changes_nothing(
+    scene: Scene, labels: Path, task: dict[str, Any]
+) -> None:
+    put(labels, [snapshot(task, 8, "new")])
+    scene.index("label-studio", paths=[labels])
+    put(labels, [snapshot(task, 7, "old")])
+    report = scene.index("label-studio", paths=[labels])
+    assert (report.new_annotations, report.outdated, problems(report)) == (0, 1, [])
+    assert labels_of(scene) == ["new"]
+    # The same state in other words is none either; a later one is.
+    put(labels, [snapshot(task, 8, "new", inner_id=9)])
+    assert scene.index("label-studio", paths=[labels]).new_annotations == 0
+    put(labels, [snapshot(task, 9)])
+    assert scene.index("label-studio", paths=[labels]).new_annotations == 1
+    assert labels_of(scene) == []
+
+
+def test_labels_taken_away_in_the_newest_export(scene: Scene, labels: Path, tmp_path: Path) -> None:
+    """What LDB wrote, labelled, and unlabelled again: as it went out, so the object keeps what
+    it had, in one folder or two."""
+    folder, _ = scene.instantiate("label-studio", f"document-root={scene.data}")
+    ids = scene.ids()
+    [out] = [
+        each for each in json.loads((folder / "label-studio.json").read_text())
+        if each["data"]["data-object-info"]["md5"] == ids["a.jpg"]
+    ]  # fmt: skip
+    other = tmp_path / "other"
+    other.mkdir()
+    put(labels, [snapshot(out, 1, "cat")], "a.json")
+    for second in (labels, other):
+        put(second, [snapshot(out, 2)], "b.json")
+        paths = [labels, other]
+        assert scene.index("label-studio", paths=paths[: 1 + (second is other)]).problems == []
+        assert scene.notes()["a.jpg"] is None
+        (second / "b.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": 6},
+        {"project": 4},
+        {"created_at": "2026-01-01T00:00:00Z"},
+        {"updated_at": "2026-01-02T03:01:05.678901Z"},
+        {"id": None, "updated_at": "soon", "created_at": 7, "annotations": []},
+    ],
+)
+def test_other_tasks_and_unknown_times_are_a_problem_as_ever(
+    scene: Scene, labels: Path, task: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    put(labels, [snapshot(task, 1, "one"), {**snapshot(task, 1, "two"), **changes}])
+    report = scene.index("label-studio", paths=[labels])
+    assert [each.partition(": ")[2] for each in problems(report)] == [
+        f"[1]: id:{scene.ids()['a.jpg']} has another annotation already"
+    ]
+    assert labels_of(scene) == ["one"]
+
+
+def test_times_of_labels_where_tasks_have_none(
+    scene: Scene, labels: Path, task: dict[str, Any]
+) -> None:
+    """As the first versions of Label Studio export them."""
+    for minute, name in ((2, "a.json"), (1, "b.json")):
+        old = snapshot(task, minute, f"label {minute}")
+        del old["updated_at"]
+        put(labels, [old], name)
+    assert problems(scene.index("label-studio", paths=[labels])) == []
+    assert labels_of(scene) == ["label 2"]
+
+
 def _sorted(tasks: list[dict[str, Any]]) -> list[Any]:
     return [json.loads(json.dumps(task, sort_keys=True)) for task in tasks]
 

@@ -198,6 +198,11 @@ def _tell(done: Indexed, out: Output, added: Changed | None) -> None:
         f"annotations:  {report.found_annotations:,} found, {report.new_annotations:,} new\n"
         f"paths:        {report.new_paths:,} new, {report.gone_paths:,} gone"
     )
+    if report.outdated:
+        out.say(
+            f"{showing.plural(report.outdated, 'annotation')} left out: "
+            "there is a newer state of the same task"
+        )
     if report.disagreeing:
         objects = showing.plural(report.disagreeing, "data object")
         out.warn(
@@ -243,6 +248,7 @@ def _value(done: Indexed) -> dict[str, Any]:
         "label_files": {"found": report.label_files, "read": report.labels_read},
         "paths": {"new": report.new_paths, "gone": report.gone_paths},
         "updated": report.updated_objects,
+        "outdated": report.outdated,
         "disagreeing": report.disagreeing,
         "left_out": report.lone,
         "imported": done.imported,

@@ -52,8 +52,23 @@ def test_json(pets: Pets) -> None:
         ],
         "label_files": {"found": 0, "read": 0},
         "paths": {"new": 0, "gone": 0},
-        "updated": 0, "disagreeing": 0, "left_out": 0, "imported": 0, "problems": [],
+        "updated": 0, "outdated": 0, "disagreeing": 0, "left_out": 0, "imported": 0, "problems": [],
     }  # fmt: skip
+
+
+def test_older_exports_of_a_labelling_tool(pets: Pets, tmp_path: Path) -> None:
+    """The newest state of a task counts; the output says how many are older."""
+    task = {"id": 1, "project": 1, "data": {"image": str(pets.data / "cats/tom.jpg")}}
+    for at, name in enumerate(("a.json", "b.json")):
+        time = f"2026-01-02T03:04:0{5 - at}.678901Z"
+        state = {**task, "updated_at": time, "annotations": [{"result": [at]}]}
+        write(tmp_path / "exports" / name, json.dumps([state]), None)
+    again = ("index", "-m", "label-studio", str(tmp_path / "exports"))
+    done = pets.ok(*again)
+    assert "1 annotation left out: there is a newer state of the same task" in done.err
+    write(tmp_path / "exports/c.json", (tmp_path / "exports/b.json").read_text(), None)
+    assert json.loads(pets.ok(*again, "--json").out)["outdated"] == 2
+    assert pets.names("list", "--query", "annotations[0].result[0] == `0`") == {"tom"}
 
 
 def test_problems(pets: Pets) -> None:
