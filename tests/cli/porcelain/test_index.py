@@ -68,7 +68,7 @@ def test_older_exports_of_a_labelling_tool(pets: Pets, tmp_path: Path) -> None:
     assert "1 annotation left out: there is a newer state of the same task" in done.err
     write(tmp_path / "exports/c.json", (tmp_path / "exports/b.json").read_text(), None)
     assert json.loads(pets.ok(*again, "--json").out)["outdated"] == 2
-    assert pets.names("list", "--query", "annotations[0].result[0] == `0`") == {"tom"}
+    assert pets.names("--query", "annotations[0].result[0] == `0`") == {"tom"}
 
 
 def test_problems(pets: Pets) -> None:
