@@ -59,7 +59,8 @@ def _write_all(values: list[Any]) -> None:
 def _read(name: str, files: Callable[[bytes], dict[str, bytes]]) -> Callable[[bytes], None]:
     def check(data: bytes) -> None:
         reader = import_module(f"ldb.formats.boxes.{name}").reader({})
-        listing = Files({"images/train/a.png": b"", "images/b.png": b"", **files(data)})
+        images = dict.fromkeys(("images/train/a.png", "images/b.png", "frame_000012.png"), b"")
+        listing = Files({**images, **files(data)})
         labels = reader.files(listing).labels
         assert reader.needed(listing, labels, {*listing.names}) is not None
         troubles, values = [], []
@@ -112,7 +113,13 @@ CVAT = [
     b' points="1,2;3,4"/><points label="p" points="1,2"/><tag label="t"/></image><image id="1" '
     b'name="b.png" width="4" height="4"><mask label="m" rle="1, 2, 1" left="1" top="1" width="2"'
     b' height="2"/><ellipse label="e" cx="2" cy="2" rx="1" ry="1"/><skeleton label="s"><points '
-    b'label="nose" outside="0" occluded="1" points="1,2"/></skeleton></image></annotations>'
+    b'label="nose" outside="0" occluded="1" points="1,2"/></skeleton></image></annotations>',
+    b"<annotations><meta><task><original_size><width>4</width><height>4</height></original_size>"
+    b'<source>a.mp4</source></task></meta><track id="0" label="cat" source="manual" subset="train">'
+    b'<box frame="12" keyframe="1" outside="0" occluded="1" xtl="1" ytl="2" xbr="3" ybr="4"/><box '
+    b'frame="13" outside="1" xtl="1" ytl="2" xbr="3" ybr="4"/><skeleton frame="12"><points label='
+    b'"nose" outside="1" keyframe="1" points="1,2"/></skeleton><mask frame="12" rle="1, 2, 1" left'
+    b'="1" top="1" width="2" height="2"/></track></annotations>',
 ]
 
 VOC = [

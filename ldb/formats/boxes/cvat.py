@@ -1,4 +1,4 @@
-"""CVAT for images: one XML file, an element for each image."""
+"""CVAT: one XML file with an element for each image, or for each track of a video."""
 
 from __future__ import annotations
 

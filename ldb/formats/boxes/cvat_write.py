@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from ldb.errors import BadInput
 from ldb.formats.base import Folder, Item, Losses, Placing, Values
-from ldb.formats.boxes.cvat_read import CORNERS
+from ldb.formats.boxes.cvat_shapes import CORNERS
 from ldb.formats.boxes.losses import Told
 from ldb.formats.boxes.rle import bitmap_of, rows_of
 from ldb.formats.boxes.shape import (
@@ -125,6 +125,8 @@ def _image(item: Item, number: int, told: Told, sizes: Sizes) -> list[str]:
         told.add("width and height of images, which are not known", item.path)
     own = part(annotation, "cvat")
     given.update({k: v for k, v in own.items() if k not in _IMAGE_KEYS and isinstance(v, _PLAIN)})
+    if own.get("outside"):
+        told.add("shapes of tracks that are outside of the frame (cvat.outside)", item.path)
     lines = [f"  <image{xml.attributes(given)}>"]
     if not isinstance(annotation.get("objects"), list):
         told.add("no objects: CVAT takes such an image for one without any", item.path)

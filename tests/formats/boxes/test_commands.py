@@ -151,8 +151,8 @@ def label(scene: Scene, name: str) -> Any:
             {"annotations.xml": '<annotations><image id="0" name="a.png" width="9" height="9">'
              '<box label="a" xtl="x"/><polygon points="1,2"/><mask rle="1" left="0" top="0" '
              'width="99" height="1"/><what/><box label="b" xtl="1" ytl="1" xbr="2" ybr="2"/>'
-             '</image><track id="3"/><image id="4"/></annotations>'},
-            ["shape 1", "shape 2", "shape 3", "shape 4", "track 3", "image 4"],
+             '</image><track id="3"><box frame="x"/></track><image id="4"/></annotations>'},
+            ["shape 1", "shape 2", "shape 3", "shape 4", "track 3, shape 1", "image 4"],
         ),
         (
             "openimages",
