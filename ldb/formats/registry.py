@@ -89,7 +89,7 @@ FORMATS = (
         "coco", "boxes.coco", "JSON of images with objects, keypoints, captions.",
         reads=(Param("labels", "Pattern of the label files; default: those called as COCO's."),),
         hints=("*annotations*.json", "*instances*.json", "*captions*.json", "*keypoints*.json",
-               "*coco*.json", "*train*.json", "*val*.json", "*test*.json"),
+               "*panoptic*.json", "*coco*.json", "*train*.json", "*val*.json", "*test*.json"),
     ),
     Format(
         "yolo", "boxes.yolo", "A text file of boxes beside each image; data.yaml, or darknet's.",

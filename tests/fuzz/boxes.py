@@ -102,7 +102,17 @@ COCO: list[Any] = [
             {"id": 4, "image_id": 2, "caption": "a cat"},
             {"id": 5, "image_id": 2, "category_id": 2},
         ],
-    }
+    },
+    {
+        "categories": [{"id": 3, "name": "sky", "isthing": 0, "color": [1, 2, 3]}],
+        "images": [{"id": 1, "file_name": "a.png", "width": 20, "height": 10}],
+        "annotations": [
+            {"image_id": 1, "file_name": "m.png", "segments_info": [
+                {"id": 70000, "category_id": 3, "iscrowd": 0, "bbox": [0, 0, 4, 2], "area": 5},
+                {"id": 7, "category_id": 4},
+            ]},
+        ],
+    },
 ]  # fmt: skip
 
 CVAT = [

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, TypedDict
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from ldb.backends.base import Buffer
 from ldb.errors import BadInput, LdbError
 from ldb.formats.base import BaseReader, Files, Labelled, Listing, Read, Values
+from ldb.formats.boxes.coco_panoptic import INFO, SEGMENTS, add_segments
 from ldb.formats.boxes.coco_shape import (
     Category,
     caption_of,
@@ -32,7 +34,7 @@ from ldb.formats.boxes.shape import PIXEL, Json, as_json
 from ldb.formats.boxes.troubles import Troubles
 from ldb.objects.codec import json_fields, json_items, json_members, parse_json
 
-KINDS = "instances|person_keypoints|captions|labels|stuff|image_info"
+KINDS = "instances|person_keypoints|captions|labels|stuff|image_info|panoptic"
 _NAMED = re.compile(rf"(?:.*/)?(?:{KINDS})_(?P<subset>[^/]+)\.json", re.IGNORECASE)
 _PANOPTIC = re.compile(r"(?:.*/)?panoptic_[^/]*\.json", re.IGNORECASE)
 _ROBOFLOW = re.compile(r"(?:(?:.*/)?(?P<subset>[^/]+)/)?_annotations\.coco\.json", re.IGNORECASE)
@@ -73,11 +75,7 @@ class CocoReader(BaseReader):
 def _usual(texts: list[str]) -> list[str]:
     """Those in a folder `annotations` or with a COCO name; where there is none, all."""
     named = [name for name in texts if _NAMED.fullmatch(name) or _ROBOFLOW.fullmatch(name)]
-    inside = [
-        name
-        for name in texts
-        if "annotations" in name.lower().split("/")[:-1] and not _PANOPTIC.fullmatch(name)
-    ]
+    inside = [name for name in texts if "annotations" in name.lower().split("/")[:-1]]
     found = {*named, *inside}
     return [name for name in texts if name in found] if found else texts
 
@@ -213,6 +211,10 @@ class _Subset:
             record = f"annotations[{at}]"
             try:
                 note = parse_json(file.annotations[at], record)
+                if isinstance(note, dict) and INFO in note:
+                    tell = partial(troubles.add, source=file.name)
+                    add_segments(note, file.categories, value, record, tell)
+                    continue
                 _put(note, file.categories, value, by_id)
                 if lacks_category(note, file.categories):
                     key = str(note["category_id"])[:40]
@@ -253,6 +255,8 @@ def _says(annotations: list[Buffer]) -> str:
         return ""
     if "caption" in first:
         return "captions"
+    if INFO in first:
+        return SEGMENTS
     return "objects" if "bbox" in first or "segmentation" in first else "labels"
 
 

@@ -10,7 +10,7 @@ import itertools
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from ldb.errors import BadInput
 from ldb.formats.base import Folder, Item, Losses, Placing, Values
+from ldb.formats.boxes.coco_panoptic import SEGMENTS, panoptic_note
 from ldb.formats.boxes.coco_shape import are_lists, flat_keypoints, note_of
 from ldb.formats.boxes.losses import Told, others
 from ldb.formats.boxes.masks import with_boxes
@@ -31,6 +32,7 @@ from ldb.formats.boxes.shape import (
     Size,
     as_json,
     in_unit,
+    is_relative,
     items,
     keypoints_of,
     labels_of,
@@ -42,7 +44,9 @@ from ldb.formats.boxes.sizes import Sizes
 from ldb.formats.boxes.subsets import Subsets, image_folders
 from ldb.formats.jsontext import json_text
 
-KINDS = {"objects": "instances", "captions": "captions", "labels": "labels"}
+KINDS = {
+    "objects": "instances", "captions": "captions", "labels": "labels", SEGMENTS: "panoptic"
+}  # fmt: skip
 """Lists of ours, and the files that they go into."""
 
 _OBJECT = frozenset((*PLACES, *PLAIN, "attributes", *FORMATS))
@@ -115,6 +119,9 @@ class _Category:
     ids: set[int] = field(default_factory=set)
     keypoints: dict[str, None] = field(default_factory=dict)
     rest: Json = field(default_factory=dict)
+    of_segments: Json | None = None
+    """The same for segments, which say more of it; None: no segment is of it."""
+    only_segments: bool = True
     id: int = 0
 
 
@@ -134,21 +141,28 @@ class _Plan:
         image = part(part(annotation, "coco"), "image")
         self.ids.setdefault((subset, ""), _Ids()).see(image.get("id"))
         for kind, things in lists_of(annotation):
-            ids = self.ids.setdefault((subset, kind), _Ids())
+            ids = self.ids.setdefault((subset, kind), _Ids()) if kind != SEGMENTS else None
             for thing in things:
-                ids.see(part(thing, "coco").get("id"))
+                if ids:
+                    ids.see(part(thing, "coco").get("id"))
                 if kind != "captions":
-                    self._see_category(thing)
+                    self._see_category(thing, kind == SEGMENTS)
 
-    def _see_category(self, thing: Json) -> None:
+    def _see_category(self, thing: Json, segment: bool) -> None:
         label, source = text_of(thing, "label"), part(part(thing, "coco"), "category")
         category = self.categories.setdefault(label, _Category())
         if type(source.get("id")) is int and len(category.ids) < 2:
             category.ids.add(source["id"])
-        if not category.rest:
+        category.only_segments &= segment
+        if not (category.of_segments if segment else category.rest):
             rest = {key: each for key, each in source.items() if key not in ("id", "name")}
-            with suppress(BadInput):
+            try:
                 json_text(rest)
+            except BadInput:
+                rest = {}
+            if segment:
+                category.of_segments = rest
+            else:
                 category.rest = rest
         for point in keypoints_of(thing):
             if text_of(point, "name") and len(category.keypoints) < 1000:
@@ -166,13 +180,20 @@ class _Plan:
         for _, category in sorted(self.categories.items()):
             category.id = next(iter(category.ids)) if taken and category.ids else next(free)
 
-    def written_categories(self) -> list[Json]:
+    def written_categories(self, kind: str) -> list[Json]:
         found = sorted(self.categories.items(), key=lambda pair: pair[1].id)
+        if kind == SEGMENTS:
+            return [
+                {"id": each.id, "name": name, "supercategory": "", **each.of_segments}
+                for name, each in found
+                if each.of_segments is not None
+            ]
         return [
             {"id": each.id, "name": name, "supercategory": "", **each.rest}
             | ({"keypoints": [*each.keypoints], "skeleton": each.rest.get("skeleton", [])}
                if each.keypoints else {})
             for name, each in found
+            if not each.only_segments
         ]  # fmt: skip
 
 
@@ -184,6 +205,8 @@ def lists_of(annotation: Json) -> Iterator[tuple[str, list[Json]]]:
         yield "captions", [each for each in items(annotation, "captions") if text_of(each, "text")]
     if isinstance(annotation.get("labels"), list) or text_of(annotation, "label"):
         yield "labels", labels_of(annotation)
+    if isinstance(annotation.get(SEGMENTS), list):
+        yield SEGMENTS, items(annotation, SEGMENTS)
 
 
 class _Parts:
@@ -210,11 +233,24 @@ class _Parts:
             self._told.add("objects in fractions of an image whose size is not known", item.path)
             scaled = {**annotation, "objects": []}
         lists = dict(lists_of(scaled))
+        if lists.get(SEGMENTS) and is_relative(annotation):
+            self._told.add("segments in fractions of an image", item.path)
+            del lists[SEGMENTS]
         if item.annotated and not lists:
             self._told.add("no objects: COCO has such an image as one without any", item.path)
         number = self._add_image(item, annotation, subset, size, [*lists] or ["objects"])
         for kind, things in lists.items():
             spool = self._spool(subset, kind)
+            if kind == SEGMENTS:
+                if not things and not part(annotation, "coco").get("panoptic"):
+                    continue  # listed among the images, as it was, and no more
+                infos = [
+                    (part(thing, "coco").get("id"), self._note(kind, thing, item.path))
+                    for thing in things
+                ]
+                made = panoptic_note(annotation, infos, number, self._told, item.path)
+                spool.add(made, self._told, item.path)
+                continue
             for thing in things:
                 note = self._note(kind, thing, item.path)
                 own = part(thing, "coco").get("id")
@@ -234,7 +270,8 @@ class _Parts:
             image["width"], image["height"] = size
         else:
             self._told.add("width and height of images, which are not known", item.path)
-        rest = {k: each for k, each in part(annotation, "coco").items() if k != "image"}
+        elsewhere = ("image", "panoptic") if SEGMENTS in kinds else ("image",)
+        rest = {k: each for k, each in part(annotation, "coco").items() if k not in elsewhere}
         if rest:
             image["coco"] = rest
         image.update({key: annotation[key] for key in others("coco") if key in annotation})
@@ -278,7 +315,7 @@ class _Parts:
                     self._write_file(file, subset, kind)
 
     def _write_file(self, file: BinaryIO, subset: str, kind: str) -> None:
-        categories = [] if kind == "captions" else self._plan.written_categories()
+        categories = [] if kind == "captions" else self._plan.written_categories(kind)
         file.write(b'{"info":{},"licenses":[],"categories":')
         file.write(json_text(categories))
         file.write(b',\n"images":[')

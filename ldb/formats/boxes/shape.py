@@ -17,7 +17,7 @@ RELATIVE = "relative"
 FORMATS = ("coco", "cvat", "imagenet", "openimages", "voc", "yolo")
 """Keys that hold what only that format knows."""
 
-LISTS = ("objects", "labels", "captions")
+LISTS = ("objects", "labels", "captions", "segments")
 PLACES = ("bbox", "polygons", "mask", "keypoints", "polyline")
 """Keys that say where in the image an object is."""
 PLAIN = ("label", "score", "area", "rotation", "crowd", "occluded", "truncated", "difficult")
