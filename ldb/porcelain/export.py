@@ -243,7 +243,7 @@ def _refs(made: Instance, version: Version, targets: Sequence[Ref], author: str)
         made.refs.advance(version.ref, None, blob.oid, commit.author)
         return
     for ref in targets:
-        made.refs.advance(ref.name, before_of(ref), ref.target, ref.author)
+        made.refs.advance(ref.name, before_of(ref), ref.target, ref.author, ref.renamed)
 
 
 def before_of(ref: Ref) -> Ref | None:

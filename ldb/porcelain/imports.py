@@ -210,7 +210,9 @@ def _renamed(theirs: Instance, refs: list[Ref], target: RefName) -> list[_Link]:
     chain, instead = [], dict[Oid, Oid]()
     for ref in refs:
         if ref.target is None:
-            chain.append(_Link(replace(ref, name=target), None))
+            # What that name was given up for is not said of another one.
+            renamed = ref.renamed if target == ref.name else None
+            chain.append(_Link(replace(ref, name=target, renamed=renamed), None))
             continue
         commit = load_commit(theirs, ref.target)
         own = replace(
@@ -242,7 +244,8 @@ def _into_refs(place: Place, target: RefName, chain: list[_Link]) -> Imported:
             return Imported(target, count, chain[-1].ref)
         link = left[0]
         if link.commit is None:
-            outcome = instance.refs.advance(target, before_of(link.ref), None, link.ref.author)
+            ref = link.ref
+            outcome = instance.refs.advance(target, before_of(ref), None, ref.author, ref.renamed)
         else:
             oid = instance.objects.put(encode_commit(link.commit))
             needs = Needs((oid, *link.commit.parents), tuple(roots_of(link.commit)))

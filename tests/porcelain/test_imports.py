@@ -14,7 +14,7 @@ from ldb.backends.memory import MemoryBackend
 from ldb.errors import LdbError
 from ldb.history import head
 from ldb.instance import create, open_instance
-from ldb.porcelain.ds import list_datasets
+from ldb.porcelain.ds import list_datasets, rename_dataset
 from ldb.porcelain.export import export
 from ldb.porcelain.fsck import fsck
 from ldb.porcelain.imports import ImportDone, import_datasets, opened
@@ -40,6 +40,34 @@ def parcel(place: Place, data: Path, tmp_path: Path) -> str:
 def taken_in(backend: MemoryBackend, path: str) -> ImportDone:
     with opened(path) as found:
         return import_datasets(Place(open_instance(backend), "/nowhere", "ann"), found)
+
+
+def test_what_a_dataset_was_renamed_to_comes_along(
+    place: Place, data: Path, tmp_path: Path
+) -> None:
+    """Of a name that was given up for another one and taken again."""
+    write(data, "a.jpg", {"name": "a"})
+    index(place, [str(data)])
+    save(place, "cats", str(data))
+    rename_dataset(place, parse_version("cats"), "pets")
+    save(place, "cats", str(data))
+    path = str(tmp_path / "cats.tar")
+    export(place, parse_version("cats"), path)
+
+    def history(name: str, again: int) -> list[tuple[int, bool, str]]:
+        backend = MemoryBackend()
+        create(backend)
+        for _ in range(again):
+            with opened(path) as found:
+                there = Place(open_instance(backend), "/nowhere", "ann")
+                import_datasets(there, found, rename="" if name == "cats" else name)
+        assert fsck(backend).sound
+        refs = open_instance(backend).refs.history(dataset_ref(name))
+        return [(ref.number, ref.target is None, str(ref.renamed or "")) for ref in refs][::-1]
+
+    expected = [(1, False, ""), (2, True, "ds:pets"), (3, False, "")]
+    assert history("cats", 2) == expected
+    assert history("pets", 2) == [(number, gone, "") for number, gone, _ in expected]
 
 
 class Stop(BaseException):
