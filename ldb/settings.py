@@ -18,11 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ldb.errors import BadInput, BadName, NotFound, StoreFailed
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: the last writer wins, the file is whole anyway
-    fcntl = None  # type: ignore[assignment]
+from ldb.system import lock_folder
 
 KNOWN = MappingProxyType(
     {
@@ -232,12 +228,10 @@ def _locked(path: Path) -> Iterator[None]:
     """Hold off other writers of this file; a killed process leaves no lock behind."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = lock_folder(str(path.parent))
     except OSError as error:
         raise StoreFailed(path.parent, error.strerror or str(error)) from error
     try:
-        if fcntl is not None:
-            fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)

@@ -45,6 +45,7 @@ from ldb.objects.codec import decode, encode, fitting
 from ldb.objects.model import MAX_PAYLOAD
 from ldb.objects.store import ObjectStore
 from ldb.refs.name import RefName, dataset_ref
+from ldb.system import BINARY, NOFOLLOW, NONBLOCK, is_link, try_lock
 
 FOLDER = ".ldb_workspace"
 STATE = "state"
@@ -52,7 +53,10 @@ LOCK = "lock"
 FORMAT = 1
 NO_CHANGES = DiffCounts()
 MAX_STATE = MAX_PAYLOAD + 32
-_LOCK = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_LOCK = os.O_RDWR | os.O_CREAT | NOFOLLOW | NONBLOCK | BINARY
+_LOCKED = 1024
+"""Byte that is locked where whole files cannot be: far behind the process number, which others
+must be able to read."""
 KEPT_RESULTS = 64
 """Pending operations that keep the map right after them, for `ldb why`."""
 
@@ -189,7 +193,11 @@ def _refuse_link(folder: str) -> None:
     """Raise `StoreFailed` where the inside of a workspace is a link: it would lead commands
     that replace and delete files to others, an instance say."""
     path = os.path.join(folder, FOLDER)
-    if os.path.islink(path):
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return
+    if is_link(found):
         raise StoreFailed(path, "a symbolic link where a plain folder is needed", "remove it")
 
 
@@ -271,7 +279,7 @@ def locked(folder: str) -> Iterator[None]:
         refuse_special(path, found)
         if found.st_nlink > 1:  # or the file that it is too would be cut off
             raise StoreFailed(path, "has another name, so it is no lock of ours", "remove it")
-        if not _try_lock(handle):
+        if not try_lock(handle, _LOCKED):
             holder = os.read(handle, 32).decode("ascii", "replace").strip() or "?"
             raise Conflict(
                 f"workspace {folder}",
@@ -285,33 +293,6 @@ def locked(folder: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return _try_lock_windows(handle)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _try_lock_windows(handle: int) -> bool:
-    import msvcrt
-
-    locking: Any = getattr(msvcrt, "locking")  # noqa: B009  (absent elsewhere)
-    try:
-        # Far behind the process number, which others must be able to read.
-        os.lseek(handle, 1024, os.SEEK_SET)
-        locking(handle, getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009
-    except OSError:
-        return False
-    finally:
-        os.lseek(handle, 0, os.SEEK_SET)
-    return True
 
 
 def clear_objects(folder: str) -> None:

@@ -17,20 +17,19 @@ from contextlib import contextmanager, suppress
 from ldb.backends import noreplace
 from ldb.backends.base import Buffer, Outcome
 from ldb.errors import StoreFailed
+from ldb.system import BINARY, NOFOLLOW, NONBLOCK, WINDOWS, read_at
 
 MAP_FROM = 1 << 20
 """Ranges of at least this many bytes are mapped rather than copied."""
 
-ON_WINDOWS = os.name == "nt"
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 """Errors that say: there is no such file."""
 
-_BINARY = getattr(os, "O_BINARY", 0)
 # A pipe that somebody put in the place of a value must not block its reader.
-_READ = os.O_RDONLY | _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+_READ = os.O_RDONLY | BINARY | NOFOLLOW | NONBLOCK
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY
 # Windows cannot delete a read-only file, not even one of its two names.
-_FILE_MODE = 0o666 if ON_WINDOWS else 0o444
+_FILE_MODE = 0o666 if WINDOWS else 0o444
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
@@ -94,7 +93,7 @@ def publish(temporary: str, target: str) -> Outcome:
 
 def replace(temporary: str, target: str) -> Outcome:
     """Give `temporary` the name `target`, which may be taken by a file of the same bytes."""
-    if ON_WINDOWS:  # where a file that is being read cannot be replaced
+    if WINDOWS:  # where a file that is being read cannot be replaced
         return publish(temporary, target)
     os.replace(temporary, target)
     return Outcome.CREATED
@@ -129,7 +128,7 @@ def refuse_special(path: str, found: os.stat_result) -> None:
 
 def share(made: str | int, open_to: int) -> None:
     """Add the mode bits `open_to` to those of a file or folder just made."""
-    if ON_WINDOWS:
+    if WINDOWS:
         return
     mode = stat.S_IMODE(os.stat(made).st_mode)
     if mode | open_to != mode:
@@ -142,7 +141,7 @@ def share(made: str | int, open_to: int) -> None:
 
 def flush_folder(folder: str) -> None:
     """Put the names in `folder` on the disk."""
-    if ON_WINDOWS:  # folders cannot be opened there
+    if WINDOWS:  # folders cannot be opened there
         return
     fd = os.open(folder, os.O_RDONLY)
     try:
@@ -198,17 +197,10 @@ def _mapped(fd: int, start: int, count: int) -> memoryview:
 def _copied(fd: int, start: int, count: int) -> bytes:
     parts = []
     while count > 0:
-        part = _read_at(fd, start, count)
+        part = read_at(fd, count, start)  # the descriptor is its reader's alone
         if not part:
             break
         parts.append(part)
         start += len(part)
         count -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _read_at(fd: int, start: int, count: int) -> bytes:
-    if not ON_WINDOWS:
-        return os.pread(fd, count, start)
-    os.lseek(fd, start, os.SEEK_SET)  # the descriptor is its reader's alone
-    return os.read(fd, count)

@@ -20,7 +20,6 @@ from pathlib import Path
 from ldb.backends.base import Buffer, Entry, Outcome, Range, check_key
 from ldb.backends.files import (
     ABSENT,
-    ON_WINDOWS,
     flush_folder,
     open_to_read,
     publish,
@@ -32,6 +31,7 @@ from ldb.backends.files import (
     write_durably,
 )
 from ldb.errors import BadInput, BadName, NotFound, StoreFailed
+from ldb.system import WINDOWS, is_link
 
 _TMP = "tmp"
 _TMP_NAME = re.compile(r"[0-9a-f]{32}")
@@ -157,14 +157,14 @@ class LocalBackend:
         """Refuse a link to elsewhere: nobody's instance leads us out of its root."""
         with store_errors(folder):
             try:
-                mode = os.lstat(folder).st_mode
+                found = os.lstat(folder)
             except OSError as error:
                 if error.errno in ABSENT:
                     return
                 raise
-            if stat.S_ISLNK(mode):
+            if is_link(found):
                 raise OSError(errno.ELOOP, "")
-            if stat.S_ISDIR(mode):
+            if stat.S_ISDIR(found.st_mode):
                 self._plain.add(folder)
 
     # -- reading -----------------------------------------------------------------------
@@ -306,6 +306,6 @@ def _entry(key: str, file: os.DirEntry[str]) -> Entry | None:
     """
     with store_errors(file.path), suppress(FileNotFoundError):
         found = file.stat(follow_symlinks=False)
-        stored = found.st_mtime if ON_WINDOWS else max(found.st_mtime, found.st_ctime)
+        stored = found.st_mtime if WINDOWS else max(found.st_mtime, found.st_ctime)
         return Entry(key, found.st_size, stored)
     return None

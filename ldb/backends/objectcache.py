@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ldb.backends.base import Buffer
+from ldb.system import BINARY
 
 _HEAD = struct.Struct("<4sI")
 _MAGIC = b"LDC\x01"
@@ -74,7 +75,7 @@ class ObjectCache:
         try:
             with suppress(FileExistsError):
                 os.makedirs(folder, 0o700)
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o600)
             with open(handle, "wb", buffering=0) as file:
                 _write(file.fileno(), _HEAD.pack(_MAGIC, _sum(data, key, number)), data)
             os.replace(temporary, path)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ldb.backends.base import Backend, check_key
 from ldb.errors import BadInput, BadName
+from ldb.system import BINARY
 
 FOLDER = "custom_code/"
 FUNCTIONS = "ldb_user_functions/"
@@ -54,7 +55,9 @@ class Code:
         for path, data in self.files.items():
             target = os.path.join(folder, *path.split("/"))
             os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "wb") as file:
+            with open(
+                os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o700), "wb"
+            ) as file:
                 file.write(data)
 
 

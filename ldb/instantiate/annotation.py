@@ -8,6 +8,7 @@ from ldb.errors import BadInput
 from ldb.formats.jsontext import json_text
 from ldb.objects.codec import annotation_payload, decode
 from ldb.objects.model import MAX_PAYLOAD
+from ldb.system import read_at
 
 
 def annotation_text(payload: bytes) -> bytes:
@@ -31,4 +32,4 @@ def payload_of(text: bytes) -> bytes | None:
 def read_text(fd: int) -> bytes:
     """The content of an open file from its start; empty where it is too large to be one."""
     size = os.fstat(fd).st_size
-    return os.pread(fd, size + 1, 0) if size <= 8 * MAX_PAYLOAD else b""
+    return read_at(fd, size + 1, 0) if size <= 8 * MAX_PAYLOAD else b""

@@ -24,7 +24,7 @@ from ldb.instantiate.source import Elsewhere
 from ldb.instantiate.target import Refused, Target, open_regular, split, target_errors
 from ldb.instantiate.write import BatchResult, DataFile, Failed, WriteOptions, Writer
 from ldb.objects.codec import decode
-from ldb.storage.folders import CLOEXEC, NOFOLLOW
+from ldb.storage.folders import NEW
 from ldb.storage.listing import name_objection
 from ldb.storage.remote import Clients
 
@@ -98,9 +98,8 @@ class LabelWriter(Writer):
             raise BadInput(ascii(path), objection)  # it would tear the list of what was written
         temporary = f"label-{self._made}"
         self._made += 1
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | NOFOLLOW | CLOEXEC
         with target_errors(os.path.join(self._options.folder, path)):
-            fd = os.open(temporary, flags, 0o666, dir_fd=self._target.partial)
+            fd = self._target.partial.open(temporary, NEW)
             try:
                 with os.fdopen(fd, "w+b") as file:
                     yield file
@@ -109,7 +108,7 @@ class LabelWriter(Writer):
                 self._publish(path, folder, name, temporary, digest)
             finally:
                 with suppress(FileNotFoundError):
-                    os.unlink(temporary, dir_fd=self._target.partial)
+                    self._target.partial.unlink(temporary)
 
     def open(self, path: str) -> BinaryIO | None:
         if self._options.annotations_only:
@@ -148,7 +147,7 @@ class LabelWriter(Writer):
             return
         self._result.passed_over += file.passed_over
         self._result.objects += 1
-        fd = os.open(self._target.temporary, os.O_RDONLY, dir_fd=self._target.partial)
+        fd = self._target.partial.open(self._target.temporary, os.O_RDONLY)
         with os.fdopen(fd, "rb") as opened:
             yield opened
         self._target.drop()
@@ -191,9 +190,7 @@ class _LabelFile:
 
     def make(self, target: Target) -> None:
         target.drop()
-        os.rename(
-            self._temporary, target.temporary, src_dir_fd=target.partial, dst_dir_fd=target.partial
-        )
+        target.partial.replace(self._temporary, target.partial, target.temporary)
 
 
 def _digest(file: BinaryIO) -> bytes:

@@ -14,8 +14,9 @@ from contextlib import suppress
 from ldb.instantiate.model import Item
 from ldb.instantiate.source import Stale, source_path
 from ldb.instantiate.target import Refused, Target
-from ldb.storage.folders import FOLLOWED
+from ldb.storage.folders import Folder, open_folder
 from ldb.storage.reading import settled_mtime
+from ldb.system import same_file
 
 
 class Linker:
@@ -24,13 +25,13 @@ class Linker:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._above = ""
-        self._folder = -1
+        self._folder: Folder | None = None
 
     def close(self) -> None:
         """Close the folder that is kept open."""
-        if self._folder >= 0:
-            os.close(self._folder)
-            self._folder = -1
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
 
     def link_unchanged(self, items: list[Item]) -> list[bool]:
         """Link those that can be linked unread; which ones were."""
@@ -42,30 +43,30 @@ class Linker:
                 continue
             above, _, base = seen["path"].rpartition("/")
             try:
-                if above != self._above:
-                    self._enter(above)
+                source = self._entered(above)
                 folder = self._target.open_folder(name.folder)
-                linked.append(_link_as(self._folder, base, folder, name.data, size, seen["mtime"]))
+                linked.append(_link_as(source, base, folder, name.data, size, seen["mtime"]))
             except (OSError, ValueError, Stale, Refused):
                 linked.append(False)  # the long way finds out why
         return linked
 
-    def _enter(self, above: str) -> None:
-        """Open the folder that the next files lie in: a short path is a quick one."""
-        self.close()
-        self._above = ""
-        self._folder = os.open(source_path(above + "/"), FOLLOWED)
-        self._above = above
+    def _entered(self, above: str) -> Folder:
+        """The open folder that the next files lie in: a short path is a quick one."""
+        if self._folder is None or above != self._above:
+            self.close()
+            self._folder = open_folder(source_path(above + "/"))
+            self._above = above
+        return self._folder
 
 
-def _link_as(source: int, base: str, folder: int, name: str, size: int, mtime: int) -> bool:
+def _link_as(source: Folder, base: str, folder: Folder, name: str, size: int, mtime: int) -> bool:
     """Link a file from an open folder to another, unless it is not of this size and time."""
-    os.link(base, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
+    source.link(base, folder, name)
     # Looked at only now, so it is the file that has the name, whatever happens over there.
-    made = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    made = folder.stat(name)
     if made.st_mtime_ns == mtime and made.st_size == size and stat.S_ISREG(made.st_mode):
         return True
-    os.unlink(name, dir_fd=folder)
+    folder.unlink(name)
     return False
 
 
@@ -87,6 +88,6 @@ def is_one_of(fd: int, uris: list[str]) -> bool:
     made = os.fstat(fd)
     for uri in uris:
         with suppress(OSError, Stale):
-            if os.path.samestat(os.stat(source_path(uri)), made):
+            if same_file(os.stat(source_path(uri)), made):
                 return True
     return False

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ldb.instantiate.manifest import Listed, line_of, open_to_append
+from ldb.instantiate.manifest import Listed, append, line_of, open_to_append
 from ldb.instantiate.model import Entry, Item
-from ldb.instantiate.target import MANIFEST, Target, target_errors, write_all
+from ldb.instantiate.target import MANIFEST, Target, target_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Listing:
             data = "".join(self._lines).encode()
             self._lines.clear()
             with target_errors(self._path):
-                write_all(self._fd, data)
+                append(self._fd, data)
 
     def was_unfinished(self, path: str) -> bool:
         """Whether a file was listed only by a run that did not end."""

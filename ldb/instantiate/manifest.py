@@ -21,19 +21,19 @@ from ldb.instantiate.model import Entry
 from ldb.instantiate.source import is_object
 from ldb.instantiate.target import (
     MANIFEST,
-    PARTIAL,
-    WORKSPACE,
+    OWN,
     Target,
     open_regular,
     target_errors,
     write_all,
 )
 from ldb.objects.model import BlobType, oid_of
-from ldb.storage.folders import CLOEXEC, FOLLOWED, NOFOLLOW, NONBLOCK
+from ldb.storage.folders import Folder, open_folder
+from ldb.system import NONBLOCK, appending
 
 HEADER = "ldb-instantiated 1"
 
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | NOFOLLOW | NONBLOCK | CLOEXEC
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | NONBLOCK
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ def line_of(path: str, entry: Entry) -> str:
     return f"+ {entry.object_id.hex()} {entry.annotation.hex() or '-'} {path}\n"
 
 
-def _load(root: int) -> tuple[Listed, bool]:
+def _load(root: Folder) -> tuple[Listed, bool]:
     """The manifest of an open folder, empty where there is none; whether its end is whole."""
     with suppress(FileNotFoundError):
         fd = open_regular(root, MANIFEST)
@@ -117,9 +117,15 @@ def _load(root: int) -> tuple[Listed, bool]:
     return Listed(), True
 
 
-def open_to_append(root: int) -> int:
+def open_to_append(root: Folder) -> int:
     """The manifest of an open folder, made where it is missing; never through a link."""
-    return os.open(MANIFEST, _APPEND, 0o666, dir_fd=root)
+    return root.open(MANIFEST, _APPEND)
+
+
+def append(fd: int, data: bytes) -> None:
+    """Add lines to the manifest, which those of other processes do not mix with."""
+    with appending(fd):
+        write_all(fd, data)
 
 
 class Journal:
@@ -131,19 +137,21 @@ class Journal:
         self._gone: set[str] = set()
         with target_errors(self._path):
             self.listed, whole = _load(target.root)
-            self.has_files = bool({*os.listdir(target.root)} - {MANIFEST, PARTIAL, WORKSPACE})
+            self.has_files = bool({*target.root.names()} - OWN)
             self._fd = open_to_append(target.root)
             self._size = os.fstat(self._fd).st_size
             if not self._size:
-                write_all(self._fd, f"{HEADER}\n".encode())
+                append(self._fd, f"{HEADER}\n".encode())
             elif not whole:
-                write_all(self._fd, b"\n")  # ends the line that a killed run left torn
+                append(self._fd, b"\n")  # ends the line that a killed run left torn
         self.remaining = dict(self.listed.entries)
         """Files of earlier runs that this one has not planned."""
 
     def close(self) -> None:
         """Leave the journal as it is; without `finish` the run counts as not ended."""
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def planned(self, paths: list[str]) -> None:
         """Workers will have written these, or left them as they should be."""
@@ -165,8 +173,9 @@ class Journal:
             same = os.fstat(self._fd).st_size == self._size
             if same and not self._gone and not self.listed.unfinished:
                 return
-            write_all(self._fd, b"end\n")
+            append(self._fd, b"end\n")
             if self.listed.entries:
+                self.close()  # Windows replaces no file that is open
                 self._rewrite()
 
     def _rewrite(self) -> None:
@@ -193,13 +202,13 @@ def _all_lines(listed: Listed) -> Iterator[str]:
 def listed_files(folder: str) -> Listed:
     """What runs listed in a folder; nothing where there were none."""
     try:
-        root = os.open(folder, FOLLOWED)
+        root = open_folder(folder)
     except (FileNotFoundError, NotADirectoryError):
         return Listed()
     try:
         return _load(root)[0]
     finally:
-        os.close(root)
+        root.close()
 
 
 def instantiated_files(folder: str) -> dict[str, Entry]:

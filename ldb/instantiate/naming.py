@@ -13,6 +13,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from ldb.storage.windowsnames import DEVICE, MARKS
+
 MAX_NAME = 255
 """Bytes of UTF-8 in one name: the limit of almost every file system."""
 
@@ -23,11 +25,7 @@ ANNOTATION = ".json"
 
 _DATA_NAMED_JSON = ".json.data"
 
-_MARKS = frozenset('<>:"/\\|?*')
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
-_DEVICE = re.compile(
-    r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ ]*(?:\.|$)", re.I
-)
 _USUAL = re.compile(
     r"(?!con|prn|aux|nul|com|lpt)([A-Za-z0-9][A-Za-z0-9_-]{,99})\.(?!json$)([A-Za-z0-9_-]{1,16})",
     re.I,
@@ -114,14 +112,14 @@ def split_name(name: str) -> tuple[str, str]:
 
 def clean(part: str) -> str:
     """One path component that means nothing but itself: never `..`, hidden or a device."""
-    if _PLAIN.fullmatch(part) and not _DEVICE.match(part):
+    if _PLAIN.fullmatch(part) and not DEVICE.match(part):
         return part
-    part = "".join("_" if c in _MARKS or not _can_be_written(c) else c for c in part)
+    part = "".join("_" if c in MARKS or not _can_be_written(c) else c for c in part)
     body = part.rstrip(". ")  # which Windows drops
     part = body + "_" * (len(part) - len(body))
     if part.startswith("."):  # hidden, and LDB's own names
         part = "_" + part[1:]
-    return "_" + part if _DEVICE.match(part) else part or "_"
+    return "_" + part if DEVICE.match(part) else part or "_"
 
 
 def _can_be_written(char: str) -> bool:

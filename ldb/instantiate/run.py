@@ -174,7 +174,7 @@ def _tidy(
                     report.left += 1
                     left.add(entry.object_id)
                     continue
-                os.unlink(path[len(folder) :].lstrip("/"), dir_fd=target.open_folder(folder, False))
+                target.open_folder(folder, False).unlink(path[len(folder) :].lstrip("/"))
                 report.removed += 1
                 emptied.add(folder)
         gone.append(path)

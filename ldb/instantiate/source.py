@@ -18,9 +18,9 @@ from contextlib import suppress
 from ldb.errors import LdbError, Unsupported
 from ldb.instantiate.options import Link
 from ldb.instantiate.target import Target, write_all
-from ldb.storage.folders import CLOEXEC, NONBLOCK
 from ldb.storage.location import local_path
 from ldb.storage.reading import HASHES
+from ldb.system import BINARY, CLOEXEC, NONBLOCK, read_at, same_file
 
 WHOLE = 4 * 1024 * 1024
 """Files up to this size in bytes are read in one call and verified before any is written."""
@@ -30,7 +30,7 @@ PIECE = 1024 * 1024
 REFLINK_FROM = 64 * 1024
 """Bytes from which `auto` tries to clone; below, copying costs less than the attempt."""
 
-_OPEN = os.O_RDONLY | NONBLOCK | CLOEXEC
+_OPEN = os.O_RDONLY | NONBLOCK | CLOEXEC | BINARY
 _FICLONE = 0x40049409
 
 _CANNOT_SHARE = frozenset(
@@ -149,7 +149,7 @@ class Fetcher:
         self._check(digest, object_id)
         self._target.drop()
         try:
-            os.link(real, self._target.temporary, dst_dir_fd=self._target.partial)
+            self._target.partial.adopt(real, self._target.temporary)
         except FileNotFoundError:
             raise Stale("vanished while it was read") from None
         except OSError as error:
@@ -160,8 +160,8 @@ class Fetcher:
                 f"({os.strerror(error.errno or 0)})",
                 "source and target must be on the same file system; use --link copy",
             ) from None
-        linked = os.stat(self._target.temporary, dir_fd=self._target.partial, follow_symlinks=False)
-        if not os.path.samestat(linked, found) or (
+        linked = self._target.partial.stat(self._target.temporary)
+        if not same_file(linked, found) or (
             (linked.st_size, linked.st_mtime_ns) != (found.st_size, found.st_mtime_ns)
         ):
             raise Stale("changed while it was read")
@@ -219,7 +219,7 @@ def digest_of(fd: int, algorithm: str) -> bytes:
     """Hash of an open file from its start."""
     digest = HASHES[algorithm]()
     offset = 0
-    while piece := os.pread(fd, PIECE, offset):
+    while piece := read_at(fd, PIECE, offset):
         digest.update(piece)
         offset += len(piece)
     found: bytes = digest.digest()

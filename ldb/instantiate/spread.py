@@ -33,6 +33,7 @@ from ldb.instantiate.target import PARTIAL, Target, target_errors
 from ldb.instantiate.write import BatchResult, WriteOptions
 from ldb.storage.cache import CacheOptions
 from ldb.storage.remote import Clients
+from ldb.system import BINARY
 
 PART = 256
 """Places in the plan that are an item."""
@@ -66,7 +67,7 @@ def probe(folder: str) -> Iterator[tuple[str, str]]:
     name, content = f"{PARTIAL}/probe-{secrets.token_hex(8)}", secrets.token_hex(16)
     path = os.path.join(folder, name)
     with target_errors(folder):
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o644)
         with open(fd, "w", encoding="ascii") as file:
             file.write(content)
     try:

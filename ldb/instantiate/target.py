@@ -16,32 +16,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ldb.errors import BadInput, Conflict, LdbError, StoreFailed
-from ldb.storage.folders import (
-    CLOEXEC,
-    FLAGS,
-    FOLLOWED,
-    NOFOLLOW,
-    NONBLOCK,
-    enter,
-    require_handles,
-)
-
-try:
-    import fcntl
-except ImportError:  # Windows, where `require_handles` ends it
-    fcntl = None  # type: ignore[assignment]
+from ldb.storage import folders
+from ldb.storage.folders import NEW, READ, Folder
+from ldb.storage.folders import open_folder as open_named
+from ldb.storage.windowsnames import windows_objection
 
 WORKSPACE = ".ldb_workspace"
 MANIFEST = ".ldb_instantiated"
 PARTIAL = ".ldb_instantiating"
 """Holds files that are not complete yet."""
 
+LOCK = ".ldb_instantiating.lock"
+"""Only there during a run, and only on systems that cannot lock a folder."""
+OWN = frozenset({WORKSPACE, MANIFEST, PARTIAL, LOCK})
+
 OPEN_FOLDERS = 64
 
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | NOFOLLOW | CLOEXEC
-_READ = os.O_RDONLY | NOFOLLOW | NONBLOCK | CLOEXEC
-
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK})
 _ABOUT_THE_NAME = {
     errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.EINVAL: "this file system does not take the name",
@@ -93,15 +83,15 @@ class Target:
     def __init__(self, folder: str, own: str = "") -> None:
         """`own` names this process among all that write there; empty: by its id."""
         self.folder = folder
-        self._folders: OrderedDict[str, int] = OrderedDict()
-        self.root = os.open(folder, FOLLOWED)
+        self._folders: OrderedDict[str, Folder] = OrderedDict()
+        self.root = open_named(folder)
         own = own or str(os.getpid())
-        partial = enter(self.root, PARTIAL, True)
+        partial = self.root.enter(PARTIAL, True)
         try:
             # One for each worker: two that make files in one folder wait for each other.
-            self.partial = enter(partial, own, True)
+            self.partial = partial.enter(own, True)
         finally:
-            os.close(partial)
+            partial.close()
         self.temporary = own
         """Name in `partial` of the file that is being made."""
 
@@ -114,48 +104,48 @@ class Target:
     def close(self) -> None:
         """Drop an unfinished file and close all folders."""
         self.drop()
-        for fd in (*self._folders.values(), self.partial, self.root):
-            os.close(fd)
+        for each in (*self._folders.values(), self.partial, self.root):
+            each.close()
         self._folders.clear()
 
     # -- folders -----------------------------------------------------------------------
 
-    def open_folder(self, path: str, make: bool = True) -> int:
-        """Descriptor of a folder below the target; kept open, so not to be closed."""
+    def open_folder(self, path: str, make: bool = True) -> Folder:
+        """A folder below the target; kept open, so not to be closed."""
         if not path:
             return self.root
-        fd = self._folders.get(path)
-        if fd is not None:
+        found = self._folders.get(path)
+        if found is not None:
             self._folders.move_to_end(path)
-            return fd
-        fd = self._walk(path.split("/"), make)
+            return found
+        found = self._walk(path.split("/"), make)
         if len(self._folders) >= OPEN_FOLDERS:
-            os.close(self._folders.popitem(last=False)[1])
-        self._folders[path] = fd
-        return fd
+            self._folders.popitem(last=False)[1].close()
+        self._folders[path] = found
+        return found
 
-    def _walk(self, parts: list[str], make: bool) -> int:
-        fd = self.root
+    def _walk(self, parts: list[str], make: bool) -> Folder:
+        folder = self.root
         for part in parts:
-            above, fd = fd, -1
+            above = folder
             try:
-                fd = enter(above, plain(part), make)
+                folder = above.enter(plain(part), make)
             finally:
-                if above != self.root:
-                    os.close(above)
-        return fd
+                if above is not self.root:
+                    above.close()
+        return folder
 
     def remove_empty(self, path: str) -> None:
         """Remove a folder below the target, and those above it, as far as they are empty."""
         parts = path.split("/") if path else []
         while parts:
             gone = "/".join(parts)
-            fd = self._folders.pop(gone, None)
-            if fd is not None:
-                os.close(fd)
+            opened = self._folders.pop(gone, None)
+            if opened is not None:
+                opened.close()
             name = parts.pop()
             try:
-                os.rmdir(name, dir_fd=self.open_folder("/".join(parts), make=False))
+                self.open_folder("/".join(parts), make=False).rmdir(name)
             except OSError:
                 return
 
@@ -164,10 +154,10 @@ class Target:
     def new_file(self) -> int:
         """A new, empty temporary file, open for reading and writing."""
         try:
-            return os.open(self.temporary, _NEW, 0o666, dir_fd=self.partial)
+            return self.partial.open(self.temporary, NEW)
         except FileExistsError:
-            os.unlink(self.temporary, dir_fd=self.partial)
-            return os.open(self.temporary, _NEW, 0o666, dir_fd=self.partial)
+            self.partial.unlink(self.temporary)
+            return self.partial.open(self.temporary, NEW)
 
     def make(self, data: bytes) -> None:
         """Make the temporary file, with this content."""
@@ -180,43 +170,30 @@ class Target:
     def drop(self) -> None:
         """Remove the temporary file if there is one."""
         with suppress(FileNotFoundError):
-            os.unlink(self.temporary, dir_fd=self.partial)
+            self.partial.unlink(self.temporary)
 
-    def publish(self, folder: int, name: str, replace: bool) -> bool:
+    def publish(self, folder: Folder, name: str, replace: bool) -> bool:
         """Give the temporary file its final name; False (and it stays) where that is taken.
 
         With `replace` whatever has the name is replaced: a link itself, not where it leads.
         """
         if replace:
-            os.rename(self.temporary, name, src_dir_fd=self.partial, dst_dir_fd=folder)
+            self.partial.replace(self.temporary, folder, name)
             return True
         try:
-            os.link(self.temporary, name, src_dir_fd=self.partial, dst_dir_fd=folder)
+            self.partial.move_new(self.temporary, folder, name)
         except FileExistsError:
             return False
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            return self._publish_without_links(folder, name)
-        os.unlink(self.temporary, dir_fd=self.partial)
-        return True
-
-    def _publish_without_links(self, folder: int, name: str) -> bool:
-        # FAT and some network mounts. Only a file made here by somebody else within these
-        # microseconds could be replaced; another run is kept out by the lock.
-        if exists(folder, name):
-            return False
-        os.rename(self.temporary, name, src_dir_fd=self.partial, dst_dir_fd=folder)
         return True
 
 
-def open_regular(folder: int, name: str) -> int | None:
+def open_regular(folder: Folder, name: str) -> int | None:
     """A regular file open for reading; None where the name is something else, or unreadable.
 
     Raises `FileNotFoundError`. Never follows a link and never waits for a pipe.
     """
     try:
-        fd = os.open(name, _READ, dir_fd=folder)
+        fd = folder.open(name, READ)
     except FileNotFoundError:
         raise
     except OSError:
@@ -227,19 +204,12 @@ def open_regular(folder: int, name: str) -> int | None:
     return None
 
 
-def exists(folder: int, name: str) -> bool:
-    """Whether anything, be it a dangling link, has this name."""
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def plain(part: str) -> str:
     """`part` if it names an entry of the folder it is looked up in, else `Refused`."""
     if part in ("", ".", "..") or "/" in part or "\0" in part:
         raise Refused(f"{part!r} is no file name")
+    if folders.WINDOWS_NAMES and (objection := windows_objection(part)):
+        raise Refused(f"{part!r} {objection}")
     return part
 
 
@@ -258,7 +228,6 @@ def prepared(folder: str, force: bool, forbidden: str) -> Iterator[None]:
     Raises `BadInput` for a folder with other files (unless `force`), and for one inside
     `forbidden` (the instance's own folder); `Conflict` while another run writes there.
     """
-    require_handles()
     if not os.path.isabs(folder):
         raise BadInput(folder, "not an absolute path")
     real = os.path.realpath(folder)
@@ -267,7 +236,7 @@ def prepared(folder: str, force: bool, forbidden: str) -> Iterator[None]:
     with target_errors(folder):
         _make(folder)
         _check_content(folder, force)
-        root = os.open(folder, FOLLOWED)
+        root = open_named(folder)
     try:
         _lock(root, folder)
         with target_errors(folder):
@@ -277,13 +246,14 @@ def prepared(folder: str, force: bool, forbidden: str) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 _clear_partial(root)
-                os.rmdir(PARTIAL, dir_fd=root)
+                root.rmdir(PARTIAL)
     finally:
-        os.close(root)
+        root.close()
 
 
 def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+    path, folder = os.path.normcase(path), os.path.normcase(folder)
+    return path == folder or path.startswith(os.path.join(folder, ""))
 
 
 def _make(folder: str) -> None:
@@ -295,7 +265,7 @@ def _make(folder: str) -> None:
 
 def _check_content(folder: str, force: bool) -> None:
     names = set(os.listdir(folder))
-    if not names or force or names & {WORKSPACE, MANIFEST, PARTIAL}:
+    if not names or force or names & OWN:
         return
     raise BadInput(
         folder,
@@ -304,44 +274,43 @@ def _check_content(folder: str, force: bool) -> None:
     )
 
 
-def _lock(root: int, folder: str) -> None:
-    try:
-        fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def _lock(root: Folder, folder: str) -> None:
+    # Where the file system has no locks, names still never get half a file.
+    with target_errors(folder):
+        locked = root.try_lock(LOCK)
+    if locked is False:
         raise Conflict(
             folder, "no other run", "another `ldb instantiate` writing there", "wait for it to end"
-        ) from None
-    except OSError:
-        pass  # a file system without locks: names still never get half a file
+        )
 
 
-def _clear_partial(root: int) -> None:
+def _clear_partial(root: Folder) -> None:
     """Remove what a killed run left behind."""
     try:
-        partial = os.open(PARTIAL, FLAGS, dir_fd=root)
+        partial = root.enter(PARTIAL, False)
     except FileNotFoundError:
         return
     try:
         _empty(partial)
     finally:
-        os.close(partial)
+        partial.close()
 
 
-def _empty(folder: int) -> None:
+def _empty(folder: Folder) -> None:
     """Remove all in an open folder; links themselves, not what they lead to."""
-    for name in os.listdir(folder):
+    for name in folder.names():
         try:
-            below = os.open(name, FLAGS, dir_fd=folder)
+            below = folder.enter(name, False)
         except OSError:  # no folder
             with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=folder)
+                folder.unlink(name)
             continue
         try:
             _empty(below)
         finally:
-            os.close(below)
+            below.close()
         with suppress(OSError):  # a worker of a killed run may still be at its last file
-            os.rmdir(name, dir_fd=folder)
+            folder.rmdir(name)
 
 
 def write_all(fd: int, data: bytes) -> None:

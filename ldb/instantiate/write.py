@@ -25,6 +25,7 @@ from ldb.instantiate.options import Link, Problem
 from ldb.instantiate.source import Elsewhere, Fetcher, Stale, is_object
 from ldb.instantiate.target import Refused, Target, failure, open_regular, refusal
 from ldb.storage.cache import Cache, CacheOptions
+from ldb.storage.folders import Folder
 from ldb.storage.location import is_local
 
 EDITED = "was edited since it was instantiated; -f replaces it"
@@ -226,7 +227,7 @@ class Writer:
     def _full_path(self, file: _File) -> str:
         return os.path.join(self._options.folder, file.folder, file.name)
 
-    def _standing(self, folder: int, file: _File, had: Entry | None) -> _Standing:
+    def _standing(self, folder: Folder, file: _File, had: Entry | None) -> _Standing:
         """Raises `Refused` where something is there that this run must not replace."""
         try:
             fd = open_regular(folder, file.name)
@@ -237,17 +238,17 @@ class Writer:
                 return _Standing.SAME
             if had is None:
                 raise Refused(NOT_OURS)
-            if fd is not None and self._was_interrupted(fd, file):
-                os.unlink(file.name, dir_fd=folder)
-                return _Standing.FREE
-            if self._options.force or (
-                fd is not None and is_entry(fd, had, self._options.algorithm)
-            ):
-                return _Standing.OURS
-            raise Refused(EDITED)
+            if not (fd is not None and self._was_interrupted(fd, file)):
+                if self._options.force or (
+                    fd is not None and is_entry(fd, had, self._options.algorithm)
+                ):
+                    return _Standing.OURS
+                raise Refused(EDITED)
         finally:
             if fd is not None:
                 os.close(fd)
+        folder.unlink(file.name)
+        return _Standing.FREE
 
     def _was_interrupted(self, fd: int, file: _File) -> bool:
         """Whether a run was killed between linking a changed file and taking the name back."""

@@ -19,11 +19,7 @@ from dataclasses import dataclass
 
 from ldb.errors import BadInput, StoreFailed
 from ldb.storage.reading import HASHES
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: left-overs go by their age
-    fcntl = None  # type: ignore[assignment]
+from ldb.system import BINARY, CLOEXEC, WINDOWS, set_mode, try_lock
 
 UNFINISHED = ".ldb_fetching"
 OURS = ".ldb_cache"
@@ -31,7 +27,7 @@ OURS = ".ldb_cache"
 
 _LOCK = "lock"
 _NOTE = b"A cache of data objects made by LDB: any file in it may be deleted at any time.\n"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOEXEC | BINARY
 _ABANDONED = 24 * 3600
 """Seconds after which an unfinished file is a left-over where there are no locks."""
 _YOUNG = 60
@@ -90,17 +86,17 @@ class Cache:
 
     def close(self) -> None:
         """Remove what was not finished."""
+        if self._lock >= 0:  # before, since Windows removes no open file
+            os.close(self._lock)
+            self._lock = -1
         if self._mine:
             _remove(self._mine)
             self._mine = ""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
 
     def path(self, object_id: bytes) -> str:
         """Where an object's file is, or would be."""
         name = object_id.hex()
-        return f"{self._files}/{name[:2]}/{name[2:]}"
+        return os.path.join(self._files, name[:2], name[2:])
 
     def find(self, object_id: bytes, size: int) -> str | None:
         """The path of an object's file, if it is there with this size: hash it before use."""
@@ -131,13 +127,22 @@ class Cache:
             path = self.path(object_id)
             with _as_failure(self.folder):
                 self._make(os.path.dirname(path))
-                os.replace(temporary, path)
+                self._publish(temporary, path, object_id, size)
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
         self.added += size
         return path
+
+    def _publish(self, temporary: str, path: str, object_id: bytes, size: int) -> None:
+        try:
+            os.replace(temporary, path)
+        except PermissionError:
+            # Windows does not replace what somebody reads: it is the same, or is damaged.
+            if not WINDOWS or self.find(object_id, size) is None:
+                raise
+            os.unlink(temporary)
 
     def _fill(self, fd: int, object_id: bytes, size: int, pieces: Iterable[bytes]) -> None:
         digest, count = HASHES[self._algorithm](), 0
@@ -151,7 +156,7 @@ class Cache:
                     _write_all(fd, piece)
             check(object_id, size, count, digest.digest())
             with _as_failure(self.folder):
-                os.fchmod(fd, 0o444)
+                set_mode(fd, 0o444)
         finally:
             os.close(fd)
 
@@ -159,7 +164,7 @@ class Cache:
         with self._beginning:
             if not self._mine:
                 self._begin()
-        return f"{self._mine}/{secrets.token_hex(8)}"
+        return os.path.join(self._mine, secrets.token_hex(8))
 
     def _begin(self) -> None:
         """Make the cache, if need be, and a folder of this process's own in it."""
@@ -170,7 +175,7 @@ class Cache:
         mine = os.path.join(above, f"{os.getpid()}-{secrets.token_hex(4)}")
         os.mkdir(mine, 0o700)
         self._lock = os.open(os.path.join(mine, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
-        _try_lock(self._lock)
+        try_lock(self._lock)
         self._mine = mine
 
     def _make(self, folder: str) -> None:
@@ -233,7 +238,7 @@ def may_be_cleaned(folder: str) -> bool:
     if not os.path.isfile(os.path.join(folder, OURS)):
         with suppress(FileNotFoundError):
             return not os.listdir(folder)
-    return ".dvc" not in folder.split(os.sep)
+    return ".dvc" not in os.path.normpath(folder).split(os.sep)
 
 
 def clean(folder: str, limit: int) -> Usage:
@@ -305,23 +310,10 @@ def _is_abandoned(folder: str) -> bool:
     except FileNotFoundError:
         return is_old
     try:
-        return _try_lock(fd, no_locks=is_old)
+        locked = try_lock(fd)
     finally:
         os.close(fd)
-
-
-def _try_lock(fd: int, no_locks: bool = False) -> bool:
-    """Lock an open file unless somebody else has; `no_locks` where the system cannot."""
-    if fcntl is not None:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            pass  # a file system without locks
-        else:
-            return True
-    return no_locks
+    return is_old if locked is None else locked
 
 
 def _remove(folder: str) -> None:

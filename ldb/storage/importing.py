@@ -12,19 +12,16 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ldb.errors import StoreFailed
-from ldb.storage.folders import FOLLOWED, enter, require_handles
+from ldb.storage.folders import NEW, READ, Folder, open_folder
 from ldb.storage.reading import PIECE, Changing, hash_file
+from ldb.system import set_mode
 
 FOLDER = b"imported"
-
-_CLOSED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOSED
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,6 @@ def import_file(source: bytes, annotation: bytes, root: bytes, algorithm: str) -
     Raises `OSError` where the source cannot be read, `Changing` where it does not hold
     still, `StoreFailed` where the copy cannot be written.
     """
-    require_handles()
     name, _ = hash_file(source, algorithm)
     hexed = name.hex().encode()
     below = (FOLDER, hexed[:2], hexed)
@@ -57,37 +53,37 @@ def import_file(source: bytes, annotation: bytes, root: bytes, algorithm: str) -
 
 
 @contextmanager
-def _folder(root: bytes, below: Sequence[bytes]) -> Iterator[_Folder]:
+def _folder(root: bytes, below: Sequence[bytes]) -> Iterator[_Copies]:
     """A folder below the read-add location, reached through no link."""
     path = os.path.join(root, *below)
     with ExitStack() as opened:
         try:
             os.makedirs(root, exist_ok=True)
-            fd = os.open(root, FOLLOWED)
-            opened.callback(os.close, fd)
+            folder = open_folder(root)
+            opened.callback(folder.close)
             for step in below:
-                fd = enter(fd, step, make=True)
-                opened.callback(os.close, fd)
+                folder = folder.enter(os.fsdecode(step), make=True)
+                opened.callback(folder.close)
         except OSError as error:
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                 raise _failed(path, error) from None
             why = "a file or a symbolic link where a folder is needed"
             raise StoreFailed(os.fsdecode(path), why, "move that away") from None
-        yield _Folder(path, fd)
+        yield _Copies(path, folder)
 
 
 @dataclass(frozen=True, slots=True)
-class _Folder:
+class _Copies:
     """An open folder; a link in it counts as nothing, and is replaced."""
 
     path: bytes
     """For messages only."""
-    fd: int
+    folder: Folder
 
     def has(self, name: bytes) -> bool:
         """Whether there is a file of this name."""
         try:
-            found = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+            found = self.folder.stat(os.fsdecode(name))
         except FileNotFoundError:
             return False
         return stat.S_ISREG(found.st_mode)
@@ -97,7 +93,7 @@ class _Folder:
         if not self.has(name):
             return False
         try:
-            handle = os.open(name, _READ, dir_fd=self.fd)
+            handle = self.folder.open(os.fsdecode(name), READ)
         except OSError:  # gone since, or a link by now
             return False
         with open(handle, "rb") as there, open(other, "rb") as file:
@@ -121,9 +117,9 @@ class _Folder:
     @contextmanager
     def _replacing(self, name: bytes, target: bytes) -> Iterator[BinaryIO]:
         """A file that takes the place of `name` when it is complete."""
-        temporary = b"." + os.urandom(8).hex().encode()
+        temporary = "." + os.urandom(8).hex()
         try:
-            handle = os.open(temporary, _NEW, 0o600, dir_fd=self.fd)
+            handle = self.folder.open(temporary, NEW, 0o600)
         except OSError as error:
             raise _failed(target, error) from None
         try:
@@ -131,13 +127,17 @@ class _Folder:
                 yield writer
                 try:
                     writer.flush()
-                    os.fchmod(handle, 0o644)
+                    set_mode(handle, 0o644)
                     os.fsync(handle)
-                    os.replace(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
                 except OSError as error:
                     raise _failed(target, error) from None
+            try:  # once it is closed: Windows renames no open file
+                self.folder.replace(temporary, self.folder, os.fsdecode(name))
+            except OSError as error:
+                raise _failed(target, error) from None
         except BaseException:
-            os.unlink(temporary, dir_fd=self.fd)
+            with suppress(OSError):
+                self.folder.unlink(temporary)
             raise
 
 

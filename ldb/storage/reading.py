@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from ldb.errors import BadInput
+from ldb.system import BINARY, NONBLOCK
 
 PIECE = 1024 * 1024
 WHOLE = 8 * 1024 * 1024
@@ -26,7 +27,7 @@ TRIES = 3
 COARSE_NS = 2_000_000_000
 FINE_NS = 20_000_000
 
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_READ = os.O_RDONLY | NONBLOCK | BINARY
 """Without O_NONBLOCK, opening what has just become a pipe would wait for ever."""
 
 HASHES: dict[str, Callable[..., Any]] = {

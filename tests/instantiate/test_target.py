@@ -9,8 +9,16 @@ from typing import Any
 
 import pytest
 
-from ldb.errors import BadInput
+from ldb.errors import BadInput, Conflict
 from ldb.instantiate.target import OPEN_FOLDERS, Refused, Target, prepared, split
+from ldb.storage import folders
+
+
+@pytest.fixture(autouse=True, params=["handle", "path"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How folders are opened."""
+    if request.param == "path":
+        monkeypatch.setattr(folders, "BY_HANDLE", False)
 
 
 def make(target: Target, folder: str, name: str, data: bytes, replace: bool = False) -> bool:
@@ -77,6 +85,25 @@ def test_each_process_makes_its_files_in_a_folder_of_its_own(tmp_path: Path) -> 
         made = tmp_path / ".ldb_instantiating" / str(os.getpid())
         assert [path.read_bytes() for path in made.iterdir()] == [b"1"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_in_one_folder(tmp_path: Path) -> None:
+    with prepared(str(tmp_path), False, ""):
+        with (
+            pytest.raises(Conflict, match="another `ldb instantiate`"),
+            prepared(str(tmp_path), False, ""),
+        ):
+            pass
+        assert (tmp_path / ".ldb_instantiating.lock").exists() is not folders.BY_HANDLE
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["aux.txt", "a/b:c", "..\\x", "C:/x", "x./y", "nul"])
+def test_names_that_are_none_on_windows(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert split(path)
+    monkeypatch.setattr(folders, "WINDOWS_NAMES", True)
+    with pytest.raises(Refused, match="Windows"):
+        split(path)
 
 
 def test_a_relative_folder_is_refused() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ldb.errors import StoreFailed
+from ldb.storage import folders
 from ldb.storage.importing import Imported, import_file
 from ldb.storage.reading import Changing
 
@@ -24,8 +25,10 @@ def files(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
+@pytest.fixture(params=["handle", "path"])
+def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if request.param == "path":
+        monkeypatch.setattr(folders, "BY_HANDLE", False)
     folder = tmp_path / "root"
     folder.mkdir()
     return folder
@@ -132,6 +135,8 @@ def test_links_in_the_place_of_copies_are_replaced(photo: Path, root: Path, tmp_
 
 def test_links_planted_meanwhile(photo: Path, root: Path, tmp_path: Path) -> None:
     """As fast as another process can: nothing is ever written outside."""
+    if not folders.BY_HANDLE:
+        pytest.skip("by path a moment is left between a look and its use")
     outside, name = tmp_path / "outside", hashlib.md5(photo.read_bytes()).hexdigest()
     (outside / name[:2] / name).mkdir(parents=True)
     stop = threading.Event()
