@@ -165,15 +165,23 @@ def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | N
             theirs.root,
         )
     if merged.conflicts:
-        ids = [str(ObjectId(key)) for key in merged.conflict_keys()]
+        ids = [f"id:{ObjectId(key)}" for key in merged.conflict_keys()]
         shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
         raise Conflict(
             f"{len(ids)} data object(s) changed both in this draft and in {current}: {shown}",
             "changes to different objects",
             "changes to the same ones",
-            f"look at `ldb diff {ref} {current}`; stage {current} elsewhere, or change the draft",
+            f"{_comparing(draft.base_version, current)}; "
+            f"stage {current} elsewhere, or change the draft",
         )
     return MapRoot(merged.root.oid, merged.root.count)
+
+
+def _comparing(base: Version | None, current: Version) -> str:
+    """How to see what clashes."""
+    if base is None:
+        return f"`ldb diff -v {current}` compares the draft with it"
+    return f"`ldb diff -v` shows your changes, `ldb diff -v {base} {current}` the others'"
 
 
 def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:

@@ -97,9 +97,11 @@ class LocalPath(click.Path):
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from ldb.storage.location import LOCAL, has_scheme  # most commands are given no path
+        # most commands are given no path
+        from ldb.storage.location import LOCAL, check_slashes, has_scheme
 
         path = str(value).removeprefix(LOCAL)
+        check_slashes(path)
         if has_scheme(path):
             self.fail(f"{path}: not a path on this machine, which is wanted here", param, ctx)
         return super().convert(path, param, ctx)

@@ -13,8 +13,19 @@ from typing import Any
 
 from ldb.clouds.base import Get, Stat
 from ldb.clouds.once import Once
-from ldb.clouds.options import Options
-from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, Unsure, from_status, nanoseconds
+from ldb.clouds.options import Options, check_tls
+from ldb.clouds.wire import (
+    UNREACHED,
+    Ask,
+    Failure,
+    Got,
+    Kind,
+    Page,
+    Try,
+    Unsure,
+    from_status,
+    nanoseconds,
+)
 
 MIB = 1 << 20
 ONE_REQUEST = 64 * MIB
@@ -41,7 +52,11 @@ class AzureWire:
 
     async def open(self) -> None:
         self._fs = await asyncio.to_thread(self._file_system)
-        self._container = self._fs.service_client.get_container_client(self._bucket)
+        client = self._fs.service_client
+        check_tls(
+            self._options, f"{client.scheme}://{client.primary_hostname}", f"az://{self._bucket}"
+        )
+        self._container = client.get_container_client(self._bucket)
 
     def _file_system(self) -> Any:
         from adlfs import AzureBlobFileSystem
@@ -170,7 +185,9 @@ class AzureWire:
         if isinstance(error, (AzureError, OSError, asyncio.TimeoutError)):
             inner = type(getattr(error, "inner_exception", None)).__name__
             refused = "Connector" in inner or "DNS" in inner
-            return Failure(Kind.BUSY if refused else Kind.PASSING, str(error))
+            if refused:
+                return Failure(Kind.BUSY, str(error), hint=UNREACHED)
+            return Failure(Kind.PASSING, str(error))
         return None
 
 

@@ -20,7 +20,7 @@ from ldb.clouds.base import PUT_AT_ONCE, Changed, Get, Put, Stat
 from ldb.clouds.parallel import list_in_parallel
 from ldb.clouds.patience import Patience, Waiting
 from ldb.clouds.walking import in_order, walk
-from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Unsure, Wire
+from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Unsure, Wire, opening
 from ldb.errors import LdbError, NotFound, StoreFailed
 from ldb.redact import redact
 
@@ -292,7 +292,7 @@ class CloudClient:
             self._wires[process] = self._make_wire()
         wire = self._wires[process]
         if process not in self._opened:
-            self._opened[process] = asyncio.ensure_future(wire.open())
+            self._opened[process] = asyncio.ensure_future(opening(wire))
         opened = self._opened[process]
         if not opened.done() or opened.cancelled() or opened.exception() is not None:
             try:

@@ -18,7 +18,7 @@ from typing import Any
 from ldb.clouds.base import Get, Stat
 from ldb.clouds.obstores import answered, asked, is_plain_key, is_plain_prefix, may_use, stats_of
 from ldb.clouds.walking import in_order
-from ldb.clouds.wire import Ask, Failure, Got, Page, Try, Wire
+from ldb.clouds.wire import Ask, Failure, Got, Page, Try, Wire, opening
 
 _AFTER = "\0"
 """Begins what a page of obstore's goes on from, a key; the other wire's are the store's own."""
@@ -48,7 +48,7 @@ class FastWire:
     async def _other(self) -> Wire:
         """The wire below, open."""
         if self._opening is None:
-            self._opening = asyncio.ensure_future(self._exact.open())
+            self._opening = asyncio.ensure_future(opening(self._exact))
         try:
             await asyncio.shield(self._opening)
         except BaseException:

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 
 from ldb.clouds import web
 from ldb.clouds.base import Get, Stat
-from ldb.clouds.options import Options, from_environment
+from ldb.clouds.options import Options, check_tls, from_environment
 from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Try, nanoseconds
 
 MIB = 1 << 20
@@ -40,6 +40,7 @@ class GoogleWire:
         self._web = web.Web(self._options.timeout or 20.0)
         # Looking for credentials reads files and may ask a server of the machine's.
         self._fs = await asyncio.to_thread(self._file_system)
+        check_tls(self._options, self.endpoint, f"gs://{self._bucket}")
 
     def _file_system(self) -> Any:
         from gcsfs.core import GCSFileSystem

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ldb.clouds import web
 from ldb.clouds.base import Changed, Get, Stat
-from ldb.clouds.options import Options
+from ldb.clouds.options import Options, check_tls
 from ldb.clouds.wire import Ask, Failure, Got, Page, Try, nanoseconds
 from ldb.errors import Unsupported
 
@@ -44,6 +44,7 @@ class HttpWire:
         self._url, self._options = url, options
 
     async def open(self) -> None:
+        check_tls(self._options, self._url, self._url)
         self._web = web.Web(self._options.timeout or 20.0)
 
     async def close(self) -> None:

@@ -19,6 +19,8 @@ from ldb.errors import BadInput
 
 S3, GS, AZ, HTTP = ("s3",), ("gs",), ("az",), ("http", "https")
 EVERY = (*S3, *GS, *AZ, *HTTP)
+MOST = 86_400
+"""A day, for options that are seconds; tries are fewer."""
 _OTHER_NAMES = {"aws": "s3", "azure": "az"}
 """As users may write URLs in their settings; everywhere else they are rewritten before."""
 
@@ -37,7 +39,7 @@ class Options:
     endpoint_url: str | None = _option(S3 + GS)
     """Server of a store that is not its maker's own."""
     allow_http: bool | None = _option(EVERY)
-    """Whether the server may be reached without TLS."""
+    """False: a server without TLS is refused. Else its address says whether it has TLS."""
     anon: bool | None = _option(S3 + GS + AZ)
     """Read public data without credentials."""
     requester_pays: bool | None = _option(S3 + GS)
@@ -96,7 +98,20 @@ def read_options(given: Mapping[str, Any], scheme: str, where: str = "") -> Opti
         values[name] = _value(place, str(_FIELDS[name].type), value)
     if values.get("library") not in (None, "fsspec", "obstore"):
         raise BadInput(f"library of {where}", "is neither fsspec nor obstore")
+    if values.get("endpoint_url"):
+        _check_address(f"endpoint_url of {where or scheme + '://'}", values["endpoint_url"])
     return Options(**values)
+
+
+def takes_text(name: str) -> bool:
+    """Whether an option's value is text: no number, true or false."""
+    return name in _FIELDS and str(_FIELDS[name].type).startswith("str")
+
+
+def check_tls(options: Options, address: str, where: str) -> None:
+    """Raises `BadInput` where `allow_http` forbids the server at this address."""
+    if options.allow_http is False and address.startswith("http://"):
+        raise BadInput(f"allow_http of {where}", f"is false, and the server is {_shown(address)}")
 
 
 def configure(table: Mapping[str, Mapping[str, Any]]) -> None:
@@ -158,15 +173,42 @@ def _value(place: str, kind: str, value: Any) -> Any:
     if value is None or value == "":
         return None
     text = str(value).strip()
-    try:
-        if kind.startswith("float"):
-            return float(text)
-        if kind.startswith("int"):
-            return int(text)
-    except ValueError:
-        raise BadInput(place, f"{text!r} is not a number") from None
+    if kind.startswith(("float", "int")):
+        return _number(place, kind, text)
     if not kind.startswith("bool"):
         return text
     if text.lower() not in _TRUE + _FALSE:
         raise BadInput(place, f"{text!r} is neither true nor false")
     return text.lower() in _TRUE
+
+
+def _number(place: str, kind: str, text: str) -> float | int:
+    """A time in seconds, or how many tries."""
+    try:
+        number = int(text) if kind.startswith("int") else float(text)
+    except ValueError:
+        raise BadInput(place, f"{text!r} is not a number") from None
+    if not 0 <= number <= MOST:
+        raise BadInput(place, f"{text} is not between 0 and {MOST}")
+    return number
+
+
+def _check_address(place: str, address: str) -> None:
+    """It goes into the instance, so it may hold no secret; libraries fail oddly at half an URL."""
+    scheme, mark, rest = address.partition("://")
+    if not mark or scheme.lower() not in HTTP or not rest.strip("/"):
+        raise BadInput(
+            place, f"{_shown(address)} is no address", "write https://HOST or http://HOST:PORT"
+        )
+    if "@" in rest or "?" in rest:
+        raise BadInput(
+            place,
+            "holds a name, a password or a query, which all who use the instance could read",
+            "secrets have options of their own",
+        )
+
+
+def _shown(address: str) -> str:
+    from ldb.redact import redact  # its patterns take a while, and most runs have no such error
+
+    return redact(address)

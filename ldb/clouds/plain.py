@@ -51,6 +51,9 @@ def plain_s3(options: Options, environ: Mapping[str, str] | None = None) -> Plai
         return None
     endpoint = options.endpoint_url or env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
     region = options.region or env.get("AWS_DEFAULT_REGION") or told.get("region")
+    usable = ("https://",) if options.allow_http is False else ("https://", "http://")
+    if endpoint and not endpoint.startswith(usable):
+        return None  # obstore panics at half an URL
     if endpoint and not region:
         region = "us-east-1"
     if not region or (not endpoint and region.startswith(_OTHER_PARTITIONS)):

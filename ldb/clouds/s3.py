@@ -15,9 +15,10 @@ from typing import Any
 
 from ldb.clouds.base import Get, Stat
 from ldb.clouds.once import Once
-from ldb.clouds.options import Options
+from ldb.clouds.options import Options, check_tls
 from ldb.clouds.s3_listing import quicken
 from ldb.clouds.wire import (
+    UNREACHED,
     Ask,
     Failure,
     Got,
@@ -87,6 +88,7 @@ class S3Wire:
             use_listings_cache=False,
         )
         self._s3 = await self._fs.set_session()
+        check_tls(options, self.endpoint, f"s3://{self._bucket}")
 
     async def close(self) -> None:
         await self._s3.close()
@@ -282,7 +284,9 @@ class S3Wire:
         # botocore says "could not connect" of a connection as well that broke after sending
         inner = getattr(error, "kwargs", {}).get("error")
         if name in _NOTHING_SENT or isinstance(inner, ClientConnectorError):
-            return Failure(Kind.BUSY, text)
+            return Failure(Kind.BUSY, text, hint=UNREACHED)
+        if isinstance(error, ValueError) and "endpoint" in text:
+            return Failure(Kind.REFUSED, text, hint="AWS_ENDPOINT_URL is like https://HOST")
         if isinstance(error, (BotoCoreError, OSError, asyncio.TimeoutError)) or _of_aiohttp(error):
             return Failure(Kind.PASSING, text or name)
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ldb.clouds.base import Get
-from ldb.clouds.wire import Failure, Kind, from_status
+from ldb.clouds.wire import UNREACHED, Failure, Kind, from_status
 
 CONNECTIONS = 128
 
@@ -125,7 +125,7 @@ def explain(error: BaseException, why: str = "") -> Failure | None:
         return from_status(error.answer.status, why or error.why, error.answer.headers)
     text = str(error) or type(error).__name__
     if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-        return Failure(Kind.BUSY, text)
+        return Failure(Kind.BUSY, text, hint=UNREACHED)
     if isinstance(error, aiohttp.TooManyRedirects):
         return Failure(Kind.REFUSED, "redirects in a circle, or too often")
     if isinstance(error, aiohttp.InvalidURL):

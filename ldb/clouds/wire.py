@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -18,6 +19,8 @@ from typing import Protocol, TypeVar
 from ldb.clouds.base import Get, Stat
 
 T = TypeVar("T")
+UNREACHED = "check the server's address and the network, or try again later"
+"""Hint where there is no connection."""
 _MD5 = re.compile("[0-9a-fA-F]{32}")
 
 
@@ -136,6 +139,16 @@ class Wire(Protocol):
     def explain(self, error: BaseException) -> Failure | None:
         """What an error of these calls means; None: it is a mistake in the program."""
         ...
+
+
+async def opening(wire: Wire) -> None:
+    """Open a wire; one that cannot be opened is closed again, as far as it is open."""
+    try:
+        await wire.open()
+    except BaseException:
+        with suppress(Exception):
+            await wire.close()
+        raise
 
 
 def from_status(

@@ -17,6 +17,7 @@ REMOTE = ("s3://", "gs://", "az://", *WEB)
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _ALIASES = {"aws": "s3", "azure": "az"}
+_NEARLY = re.compile(r"(s3|gs|az|aws|azure|https?):/(?!/)", re.IGNORECASE)
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -31,6 +32,7 @@ def to_uri(text: str, cwd: str) -> str:
         text = text[found.end() :]
     if not text:
         raise BadInput("path", "is empty")
+    check_slashes(text)
     return LOCAL + os.path.normpath(os.path.join(cwd, text))
 
 
@@ -56,6 +58,13 @@ def _remote_uri(scheme: str, rest: str) -> str:
     return f"{scheme}://{host}{slash}{path}"
 
 
+def check_slashes(text: str) -> None:
+    """Raises `BadInput` on `s3:/bucket`, which would be a folder called `s3:`."""
+    if found := _NEARLY.match(text):
+        url = f"{found[1]}://{text[found.end() :]}"
+        raise BadInput(text, "lacks a slash", f"write {url}; a folder of that name is ./{text}")
+
+
 def is_web(uri: str) -> bool:
     """Whether a URI names a place on an HTTP server."""
     return uri.startswith(WEB)
@@ -63,6 +72,7 @@ def is_web(uri: str) -> bool:
 
 def absolute(text: str, cwd: str) -> str:
     """A path or URL as the user typed it, made to mean the same in every folder."""
+    check_slashes(text)
     return text if has_scheme(text) else os.path.normpath(os.path.join(cwd, text))
 
 

@@ -34,6 +34,13 @@ def test_text_as_settings_hold_it() -> None:
         ("s3", {"anon": "perhaps"}),
         ("s3", {"timeout": "soon"}),
         ("s3", {"library": "boto"}),
+        ("s3", {"timeout": "-1"}),
+        ("gs", {"timeout": "nan"}),
+        ("az", {"patience": "1e300"}),
+        ("s3", {"retries": "-1"}),
+        ("s3", {"endpoint_url": "127.0.0.1:9000"}),
+        ("s3", {"endpoint_url": "ftp://127.0.0.1:9000"}),
+        ("gs", {"endpoint_url": "http://"}),
     ],
 )
 def test_what_is_refused(scheme: str, given: dict[str, str]) -> None:
@@ -41,6 +48,15 @@ def test_what_is_refused(scheme: str, given: dict[str, str]) -> None:
         read_options(given, scheme)
     with pytest.raises(BadInput):
         open_client(f"{scheme}://bucket", given)
+
+
+@pytest.mark.parametrize("secret", ["ann:hidden@", "hidden@", ""])
+def test_no_secret_in_an_address(secret: str) -> None:
+    """It would go into the instance, for all to read."""
+    address = f"https://{secret}host/" + ("" if secret else "?sig=hidden")
+    with pytest.raises(BadInput) as caught:
+        read_options({"endpoint_url": address}, "s3")
+    assert "hidden" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_other_names_of_stores() -> None:

@@ -22,8 +22,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_environment() -> None:
     assert plain_s3(Options(), KEYS | REGION) == PlainS3("eu-west-1", None, "k", "s")
-    more = {"AWS_SESSION_TOKEN": "t", "AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_S3": "b"}
-    assert plain_s3(Options(), {**KEYS, **more}) == PlainS3("us-east-1", "b", "k", "s", "t")
+    more = {
+        "AWS_SESSION_TOKEN": "t",
+        "AWS_ENDPOINT_URL": "http://a",
+        "AWS_ENDPOINT_URL_S3": "http://b",
+    }
+    assert plain_s3(Options(), {**KEYS, **more}) == PlainS3("us-east-1", "http://b", "k", "s", "t")
 
 
 def test_options_come_first() -> None:
@@ -44,11 +48,19 @@ def test_options_come_first() -> None:
         {**KEYS, **REGION, "AWS_PROFILE": "work"},
         {**KEYS, **REGION, "AWS_USE_FIPS_ENDPOINT": "true"},
         {**KEYS, **REGION, "FSSPEC_S3_KEY": "other"},
+        {**KEYS, **REGION, "AWS_ENDPOINT_URL": "127.0.0.1:9000"},
     ],
 )
 def test_what_only_botocore_can_tell(env: dict[str, str]) -> None:
     assert plain_s3(Options(), env) is None
     assert plain_s3(Options(profile="work"), KEYS | REGION) is None
+
+
+def test_a_server_without_tls_that_is_forbidden() -> None:
+    env = {**KEYS, **REGION, "AWS_ENDPOINT_URL": "http://a"}
+    assert plain_s3(Options(allow_http=False), env) is None
+    assert plain_s3(Options(allow_http=True), env) == plain_s3(Options(), env) is not None
+    assert plain_s3(Options(allow_http=False), {**env, "AWS_ENDPOINT_URL": "https://a"})
 
 
 def test_files(home: Path) -> None:

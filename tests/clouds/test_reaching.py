@@ -15,7 +15,7 @@ import pytest
 
 from ldb.clouds.base import Get
 from ldb.clouds.opening import open_client
-from ldb.errors import LdbError, StoreFailed
+from ldb.errors import BadInput, LdbError, StoreFailed
 from tests.clouds import servers
 from tests.clouds.buckets import Bucket
 from tests.clouds.reach import use
@@ -78,6 +78,40 @@ def test_requests_are_paid_for(s3_bucket: Bucket, library: str) -> None:
 def knows_the_server(method: str, path: str) -> bool:
     """Whether this is the unsigned request that asks who the server is (not Amazon's)."""
     return method == "HEAD" and path.count("/") == 1
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_server_without_tls_can_be_forbidden(bucket: Bucket, library: str) -> None:
+    with bucket.proxied() as other:
+        assert other.proxy is not None
+        client = other.client(allow_http=False, library=library)
+        with pytest.raises(BadInput, match="allow_http"):
+            client.create("a", b"1")
+        with pytest.raises(BadInput, match="allow_http"):
+            list(client.list())
+        assert other.proxy.log == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_half_an_address_in_the_environment(
+    s3_bucket: Bucket, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    """Rust panicked at it, and botocore calls it a ValueError."""
+    for name, value in s3_bucket.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_bucket.address.removeprefix("http://"))
+    with pytest.raises(StoreFailed, match="endpoint") as caught:
+        list(open_client(s3_bucket.url, {"library": library}).list())
+    assert "AWS_ENDPOINT_URL" in caught.value.hint
+
+
+def test_a_server_that_is_not_there(bucket: Bucket) -> None:
+    """It may be the address that is wrong, not the time."""
+    gone = Bucket(bucket.scheme, bucket.server, bucket.name, "http://127.0.0.1:9")
+    with pytest.raises(StoreFailed, match=r"127\.0\.0\.1") as caught:
+        list(gone.client(retries=0).list())
+    assert "address" in caught.value.hint
+    gone.close()
 
 
 @pytest.fixture(scope="module")

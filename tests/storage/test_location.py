@@ -36,6 +36,17 @@ def test_empty() -> None:
             to_uri(text, "/here")
 
 
+@pytest.mark.parametrize("text", ["s3:/bucket/x", "GS:/b", "azure:/box", "https:/host/x"])
+def test_a_slash_short(text: str) -> None:
+    """It was the path of a folder called `s3:`, which `ldb init` made."""
+    scheme, _, rest = text.partition(":/")
+    for read in (to_uri, absolute):
+        with pytest.raises(BadInput, match="slash") as caught:
+            read(text, "/here")
+        assert f"{scheme}://{rest}" in caught.value.hint
+        assert read(f"./{text}", "/here").endswith(f"/here/{text}")
+
+
 def test_local_paths() -> None:
     assert local_path("file:///a/b") == "/a/b"
     assert is_local("file:///a")

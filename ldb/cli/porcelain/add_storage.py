@@ -111,6 +111,8 @@ def _add_cloud(
 
 def _text(name: str, value: str) -> str:
     """An option's value as settings files have it. No message shows it: it may be a secret."""
+    from ldb.clouds.options import takes_text  # local folders do without
+
     try:
         found = json.loads(value)
     except ValueError:
@@ -118,6 +120,8 @@ def _text(name: str, value: str) -> str:
             f"-o {name}: not JSON; text goes in double quotes, inside single ones for the shell"
         ) from None
     if isinstance(found, bool):
+        if takes_text(name):
+            raise click.UsageError(f"-o {name}: takes text, in double quotes")
         return str(found).lower()
     if not isinstance(found, (str, int, float)):
         raise click.UsageError(f"-o {name}: neither text, a number, true nor false")

@@ -16,6 +16,7 @@ from ldb.foreign.trust import remember_made
 from ldb.ids import HASH_BYTES
 from ldb.porcelain.init import init, remember
 from ldb.settings import trust_path
+from ldb.storage.location import check_slashes
 
 
 @click.command(cls=Command)
@@ -43,6 +44,7 @@ def command(app: App, place: str, force: bool, object_hash: str, out: Output) ->
       ldb init --object-hash sha256 instance
       ldb init -f /data/team/ldb         # replaces all that was in it
     """
+    check_slashes(place)
     where = place if "://" in place else os.path.normpath(os.path.join(app.cwd, place))
     configure_clouds(app, where)
     instance = init(where, object_hash, force)

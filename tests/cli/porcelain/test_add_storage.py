@@ -58,6 +58,14 @@ def test_nested(ldb: Ldb, first: str, second: str) -> None:
     assert len(listed(ldb)) == 2
 
 
+def test_options_that_are_none(ldb: Ldb) -> None:
+    for option in (("region", "true"), ("endpoint_url", '"host:9000"'), ("timeout", "-1")):
+        done = ldb("add-storage", "-o", *option, "s3://bucket/x")
+        assert (done.code, option[0] in done.err) == (2, True)
+    assert "lacks a slash" in ldb("add-storage", "s3:/bucket/x").err
+    assert listed(ldb) == []
+
+
 def test_near_names_are_not_nested(ldb: Ldb) -> None:
     os.mkdir("data-2")
     assert [ldb("add-storage", name).code for name in ("data", "data-2")] == [0, 0]

@@ -147,8 +147,9 @@ def test_conflict_keeps_the_draft(cats: Pets, tmp_path: Path) -> None:
     other.ok("add", "ds:root", "--path", "tom")
     other.ok("add", other.id("rex"))
     message = other.fails(4, "commit")
-    assert other.id("tom")[3:] in message
-    assert "ds:cats.v2" in message
+    assert other.id("tom") in message
+    assert "`ldb diff -v` shows your changes, `ldb diff -v ds:cats.v1 ds:cats.v2` the" in message
+    assert other.id("tom") in other.ok("diff", "-v", "ds:cats.v1", "ds:cats.v2").out
     assert other.names() == CATS | {"rex"}
     assert len(other.json("log", "ds:cats")) == 2
     other.ok("del", other.id("tom"))
@@ -163,6 +164,17 @@ def test_new_dataset_made_twice(pets: Pets, tmp_path: Path) -> None:
         each.ok("add", each.id(name))
     pets.ok("commit")
     assert "ds:new.v2: 2 data objects, merged" in other.ok("commit").err
+
+
+def test_new_dataset_made_twice_in_different_ways(pets: Pets, tmp_path: Path) -> None:
+    other = pets.at(tmp_path / "other")
+    for each in (pets, other):
+        each.ok("stage", "ds:new")
+        each.annotate("tom", {"class": each.folder.name})
+        each.ok("add", each.id("tom"))
+    pets.ok("commit")
+    assert "`ldb diff -v ds:new.v1` compares" in other.fails(4, "commit")
+    assert other.id("tom") in other.ok("diff", "-v", "ds:new.v1").out
 
 
 def test_deleted_meanwhile(cats: Pets) -> None:

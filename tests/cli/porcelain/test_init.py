@@ -52,6 +52,13 @@ def test_file_url(ldb: Ldb, tmp_path: Path) -> None:
     assert (tmp_path / "new" / "instance").exists()
 
 
+def test_a_bucket_a_slash_short(ldb: Ldb, tmp_path: Path) -> None:
+    done = ldb("init", "s3:/bucket/ldb")
+    assert (done.code, "write s3://bucket/ldb" in done.err) == (2, True)
+    assert not (tmp_path / "work" / "s3:").exists()
+    assert ldb("instantiate", "-t", "gs:/bucket/x").code == 2
+
+
 def test_twice(ldb: Ldb, tmp_path: Path) -> None:
     ldb("init", "inst")
     body = Path("inst/instance").read_bytes()
