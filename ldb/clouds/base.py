@@ -75,6 +75,21 @@ class Changed(LdbError):
         self.where = where
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Keys after `after`, up to and including `last`; to the end of the prefix if that is empty.
+
+    Both are any text: there need not be such a key.
+    """
+
+    after: str
+    last: str = ""
+
+    def holds(self, key: str) -> bool:
+        """Whether a key after `after` is not beyond the end."""
+        return not self.last or key <= self.last
+
+
 class Client(Protocol):
     """One bucket (S3, Google), container (Azure) or HTTP host."""
 
@@ -125,6 +140,24 @@ class Client(Protocol):
         """All objects under `prefix` in the order of `list`, fetched by several requests at once.
 
         Splits by common prefixes; falls back to `list` where there are none.
+        """
+        ...
+
+    def cut(self, prefix: str, stretch: Stretch, pieces: int) -> Sequence[Stretch]:
+        """A stretch of the keys under `prefix`, in at least so many that follow one another.
+
+        Where to cut is looked up in the store, by a request or so for each piece. Fewer where
+        there are not so many places; only one where a listing cannot begin anywhere
+        (`walking.py`).
+        """
+        ...
+
+    def list_stretches(
+        self, prefix: str, stretches: Sequence[Stretch], most: int
+    ) -> Sequence[tuple[Sequence[Stat], str]]:
+        """Stretches listed side by side, each as far as `most` keys and the rest of a page.
+
+        For each what there is, and the key after which it goes on; empty where that was all.
         """
         ...
 

@@ -11,15 +11,21 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from functools import partial
 from typing import TypeVar
 
 from ldb.clouds import loops, window
 from ldb.clouds.base import PUT_AT_ONCE, Changed, Get, Put, Stat
-from ldb.clouds.parallel import list_in_parallel
+from ldb.clouds.listings import Listings
 from ldb.clouds.patience import Patience, Waiting
-from ldb.clouds.walking import in_order, walk
 from ldb.clouds.wire import Ask, Failure, Got, Kind, Page, Unsure, Wire, opening
 from ldb.errors import LdbError, NotFound, StoreFailed
 from ldb.redact import redact
@@ -42,7 +48,7 @@ class Failed(Exception):
         self.failure, self.tried, self.seconds = failure, tried, seconds
 
 
-class CloudClient:
+class CloudClient(Listings):
     """One bucket; `make_wire` makes what asks it, anew in each process."""
 
     def __init__(self, url: str, make_wire: Callable[[], Wire], patience: Patience) -> None:
@@ -135,73 +141,8 @@ class CloudClient:
 
     # -- listing -----------------------------------------------------------------------
 
-    def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Stat]:
-        left = limit
-        for page in window.pulled(partial(self._pages, prefix, after, limit)):
-            stats = page.stats if left is None else page.stats[:left]
-            yield from stats
-            if left is not None:
-                left -= len(stats)
-                if left <= 0:
-                    return
-
-    def list_parallel(self, prefix: str = "", concurrency: int = 8) -> Iterator[Stat]:
-        for page in window.pulled(partial(self._parallel_pages, prefix, concurrency)):
-            yield from page.stats
-
-    async def _parallel_pages(self, prefix: str, concurrency: int) -> AsyncIterator[Page]:
-        wire = await self._wire()
-        first = await self._page(Ask(prefix))
-        if not first.following:
-            yield in_order(first) if wire.by_folder else first
-        elif wire.by_folder:
-            async for page in walk(self._page, prefix, ahead=concurrency):
-                yield page
-        else:
-            async for page in list_in_parallel(self._page, self._pages, prefix, first, concurrency):
-                yield page
-
-    def folders(self, prefix: str) -> Sequence[str]:
-        return loops.run(self._folders(prefix))
-
-    async def _folders(self, prefix: str) -> Sequence[str]:
-        found, following = list[str](), "-"
-        while following:
-            token = "" if following == "-" else following
-            page = await self._page(Ask(prefix, folded=True, following=token))
-            found += (folder[len(prefix) : -1] for folder in page.folders)
-            following = page.following
-        return sorted(set(found))
-
-    async def _pages(
-        self, prefix: str, after: str = "", limit: int | None = None
-    ) -> AsyncIterator[Page]:
-        """Pages of a listing, in order, without what is not wanted."""
-        if limit is not None and limit <= 0:
-            return
-        wire, last = await self._wire(), after
-        size = 1000 if limit is None or wire.by_folder else min(1000, limit + bool(after))
-        page = await self._page(Ask(prefix, "" if wire.by_folder else after, size))
-        if wire.by_folder and (after or page.following):
-            async for page in walk(self._page, prefix, after):
-                yield page
-            return
-        if wire.by_folder:
-            page = in_order(page)
-        while True:
-            stats = page.stats
-            if after and last == after:  # a store may begin with it, or at the prefix
-                stats = [stat for stat in stats if stat.key > after]
-            keys = [last, *(stat.key for stat in stats)]
-            if keys != sorted(keys):
-                # Whoever compares with what was seen before would take the rest for deleted.
-                raise StoreFailed(self._url, "lists its keys out of order", "tell us of it")
-            if stats:
-                last = keys[-1]
-                yield Page(stats)
-            if not page.following:
-                return
-            page = await self._page(Ask(prefix, after, size, following=page.following))
+    async def _by_folder(self) -> bool:
+        return (await self._wire()).by_folder
 
     async def _page(self, ask: Ask) -> Page:
         wire = await self._wire()
@@ -269,14 +210,7 @@ class CloudClient:
                     raise self._meaning(failed, some[0]) from None
 
         lots = (keys[at : at + wire.deletes] for at in range(0, len(keys), wire.deletes))
-        tasks = [asyncio.ensure_future(delete(some)) for some in lots]
-        try:
-            await asyncio.gather(*tasks)
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
+        await loops.together(delete(some) for some in lots)
 
     # -- the rest ----------------------------------------------------------------------
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
+from ldb.clouds.base import Stat, Stretch
 from ldb.clouds.wire import Ask, Page
 
 PAGE = 1000
@@ -25,18 +26,12 @@ BUFFERED = 25
 class Pages(Protocol):
     """Pages of a listing, in order."""
 
-    def __call__(self, prefix: str, after: str = ...) -> AsyncIterator[Page]: ...
+    def __call__(
+        self, prefix: str, after: str = ..., limit: int | None = ...
+    ) -> AsyncGenerator[Page, None]: ...
 
 
 AskPage = Callable[[Ask], Awaitable[Page]]
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Keys after `after`, up to and including `last`; to the end of the prefix if that is empty."""
-
-    after: str
-    last: str = ""
 
 
 async def list_in_parallel(
@@ -95,6 +90,38 @@ async def _stretches(
     yield Stretch(after)
 
 
+async def pages_of(
+    pages: Pages, prefix: str, stretch: Stretch, limit: int | None = None
+) -> AsyncGenerator[Sequence[Stat], None]:
+    """What a stretch holds, in order, as it comes; never empty.
+
+    Where about `limit` keys are wanted, pages need not be longer.
+    """
+    async with aclosing(pages(prefix, stretch.after, limit)) as found:
+        async for page in found:
+            stats = page.stats
+            over = not stretch.holds(stats[-1].key)
+            if over:
+                stats = [stat for stat in stats if stretch.holds(stat.key)]
+            if stats:
+                yield stats
+            if over:
+                return
+
+
+async def list_some(
+    pages: Pages, prefix: str, stretch: Stretch, most: int
+) -> tuple[Sequence[Stat], str]:
+    """A stretch as far as `most` keys and the rest of a page; where it goes on, if it does."""
+    found: list[Stat] = []
+    async with aclosing(pages_of(pages, prefix, stretch, most)) as parts:
+        async for stats in parts:
+            found += stats
+            if len(found) >= most:
+                return found, found[-1].key
+    return found, ""
+
+
 class _Running:
     """A stretch being listed, as far ahead of its turn as `BUFFERED` allows."""
 
@@ -103,17 +130,9 @@ class _Running:
         self.task = asyncio.ensure_future(self._list(pages, prefix, stretch))
 
     async def _list(self, pages: Pages, prefix: str, stretch: Stretch) -> None:
-        last = stretch.last
         try:
-            async for page in pages(prefix, stretch.after):
-                stats = page.stats
-                over = bool(last) and stats[-1].key > last
-                if over:
-                    stats = [stat for stat in stats if stat.key <= last]
-                if stats:
-                    await self.arrived.put(Page(stats))
-                if over:
-                    break
+            async for stats in pages_of(pages, prefix, stretch):
+                await self.arrived.put(Page(stats))
             await self.arrived.put(None)
         except Exception as error:  # noqa: BLE001  (raised again where it is taken)
             await self.arrived.put(error)

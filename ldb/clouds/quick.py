@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Any
 
-from ldb.clouds.base import PUT_AT_ONCE, Client, Get, Put, Stat
+from ldb.clouds.base import PUT_AT_ONCE, Client, Get, Put, Stat, Stretch
 from ldb.clouds.obstores import (
     answered,
     asked,
@@ -78,6 +78,14 @@ class QuickClient:
 
     def list_parallel(self, prefix: str = "", concurrency: int = 8) -> Iterator[Stat]:
         return self._whole().list_parallel(prefix, concurrency)
+
+    def cut(self, prefix: str, stretch: Stretch, pieces: int) -> Sequence[Stretch]:
+        return self._whole().cut(prefix, stretch, pieces)
+
+    def list_stretches(
+        self, prefix: str, stretches: Sequence[Stretch], most: int
+    ) -> Sequence[tuple[Sequence[Stat], str]]:
+        return self._whole().list_stretches(prefix, stretches, most)
 
     def create(self, key: str, data: bytes) -> Put:
         if not (is_plain_key(key) and may_use()):

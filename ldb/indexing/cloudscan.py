@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, fields
 from itertools import chain, groupby
+from typing import TYPE_CHECKING
 
 from ldb.catalog import FOLDER_END
 from ldb.clouds.base import Changed, Client, Stat
@@ -25,7 +26,7 @@ from ldb.indexing.seen import Cursor, Seen
 from ldb.indexing.targets import only
 from ldb.objects.indexrows import KIND_LABELS
 from ldb.progress import SILENT, Progress
-from ldb.storage.cloudlisting import Fact, Sorted, Window, fit
+from ldb.storage.cloudlisting import Fact, Sorted, Window, taken
 from ldb.storage.listing import Folder
 from ldb.storage.location import LOCAL, is_remote, is_web
 from ldb.storage.remote import (
@@ -36,6 +37,9 @@ from ldb.storage.remote import (
     stamp_of,
     why_unread,
 )
+
+if TYPE_CHECKING:
+    from ldb.indexing.spreadlisting import Spread
 
 SAMPLE = 16
 """Objects of each target that are read before the MD5s of its listing are believed."""
@@ -113,21 +117,42 @@ class CloudScan(Scan):
     def _list(self, target: CloudTarget, entries: Sorted) -> bool:
         """List the target into `entries`; False where some of it may be missing."""
         self.progress.start("listing")
-        skip = len(target.folder)
+        spread = self._spread(target)
         try:
-            for stat in self._stats(target):
-                uri = self._uri_of(target, stat)
-                if uri is None or (self.own and uri.startswith(self.own)):
-                    continue
-                if fit(uri, uri[skip:], stat.size, self.report):
-                    entries.add(uri, stat)
+            stats = self._stats(target) if spread is None else spread.beginning()
+            for each in taken(stats, target.folder, self.own, self.report):
+                if each is not None:
+                    entries.add(*each)
                 self.progress.advance()
         except (Unsupported, BadInput):
             raise
         except LdbError as error:
-            self.report(target.folder, f"cannot be listed: {why_unread(error)}")
-            return False
+            return self._unlisted(target, why_unread(error))
+        return spread is None or self._list_rest(target, spread, entries)
+
+    def _spread(self, target: CloudTarget) -> Spread | None:
+        """The same listing by an engine's workers, where there are any that could."""
+        folder = target.folder.decode()
+        if self.engine is None or target.only_names or is_web(folder):
+            return None
+        from ldb.indexing.spreadlisting import Spread  # for clusters alone
+
+        return Spread(self.engine, self.clients.of(folder), target.folder, self.own)
+
+    def _list_rest(self, target: CloudTarget, spread: Spread, entries: Sorted) -> bool:
+        with closing(spread.rest()) as everything:
+            for found in everything:
+                for uri, why in found.problems:
+                    self.report(uri, why)
+                if found.failed:
+                    return self._unlisted(target, found.failed)
+                entries.add_lines(found.entries())
+                self.progress.advance(found.count)
         return True
+
+    def _unlisted(self, target: CloudTarget, why: str) -> bool:
+        self.report(target.folder, f"cannot be listed: {why}")
+        return False
 
     def _stats(self, target: CloudTarget) -> Iterator[Stat]:
         folder = target.folder.decode()
@@ -143,16 +168,6 @@ class CloudScan(Scan):
             for stat in client.list(key_of(stem.decode())):
                 if "/" not in stat.key[len(prefix) :]:
                     yield stat
-
-    def _uri_of(self, target: CloudTarget, stat: Stat) -> bytes | None:
-        folder = target.folder.decode()
-        text = folder[: len(folder) - len(key_of(folder))] + stat.key
-        try:
-            return text.encode()
-        except UnicodeEncodeError:
-            uri = text.encode("utf-8", "surrogateescape")
-            self.report(uri, "has a name that is not UTF-8; rename it to index it")
-            return None
 
     def _cloud_jobs(
         self, target: CloudTarget, windows: Iterator[Window], complete: bool

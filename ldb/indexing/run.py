@@ -124,6 +124,7 @@ def index(
         keep_unchanged=bool(options.tags),
         # Beside the threads of a cluster's client nothing may be forked.
         processes=processes if engine.forks else 1,
+        engine=None if engine.forks else engine,
     )
     if clouds:
         from ldb.indexing.cloudscan import CloudScan  # local runs do without its modules

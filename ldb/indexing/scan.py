@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ldb.catalog import FOLDER_END, Catalog
+from ldb.engines.base import Engine
 from ldb.formats.base import State
 from ldb.formats.pairs import Pairing, is_annotation, pair
 from ldb.indexing.jobs import FolderJobs, Job, Kind, folder_jobs
@@ -55,6 +56,8 @@ class Scan:
     keep_unchanged: bool = False
     """Collect the ids of unchanged data files too (to tag them)."""
     processes: int = 1
+    engine: Engine | None = None
+    """Whose workers list as well; None: this process does, and children of it."""
     counts: ScanCounts = field(default_factory=ScanCounts)
     replaced: dict[bytes, bytes] = field(default_factory=dict)
     """Key of a data file that was read again or is gone → the data object id it had."""

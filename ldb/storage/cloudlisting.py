@@ -8,6 +8,7 @@ Why: docs/design/013-cloud-locations.md.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import tempfile
@@ -18,12 +19,16 @@ from typing import BinaryIO, NamedTuple
 from ldb.clouds.base import Stat
 from ldb.errors import StoreFailed
 from ldb.storage.listing import Report, name_objection
+from ldb.storage.remote import key_of
 
 RUN = 100_000
 """Entries sorted in memory at a time."""
 
 WINDOW = 65_536
 """Names of one folder that are handed out together, at least where there are more."""
+
+MERGED, LEAST_BLOCK, MOST_BLOCK = 32 << 20, 4096, 65_536
+"""Bytes read of all runs together while they are merged, and bounds for each."""
 
 MAX_NAME = 255
 """Bytes: what file systems take for one part of a path."""
@@ -57,49 +62,107 @@ class Window:
     facts: list[Fact] = field(default_factory=list)
 
 
+def line_of(uri: bytes, stat: Stat) -> bytes:
+    """An entry as `Sorted` keeps it; its URI has no control characters."""
+    folder, slash, name = uri.rpartition(b"/")
+    rest = f"\0{stat.size}\0{stat.modified}\0{stat.token}\0{(stat.md5 or b'').hex()}\0"
+    return folder + slash + _MARK + name + f"{rest}{stat.version or ''}\n".encode()
+
+
 class Sorted:
     """Entries of a listing, taken in any order and given back in the index's."""
 
     def __init__(self, run: int = RUN) -> None:
         self._run = run
         self._lines: list[bytes] = []
-        self._files: list[BinaryIO] = []
+        self._file: BinaryIO | None = None
+        self._ends: list[int] = []
+        """Where each run in the file ends."""
 
     def add(self, uri: bytes, stat: Stat) -> None:
-        """Take one entry; its URI has no control characters."""
-        folder, slash, name = uri.rpartition(b"/")
-        rest = f"\0{stat.size}\0{stat.modified}\0{stat.token}\0{(stat.md5 or b'').hex()}\0"
-        self._lines.append(
-            folder + slash + _MARK + name + f"{rest}{stat.version or ''}\n".encode()
-        )  # fmt: skip
+        """Take one entry."""
+        self._lines.append(line_of(uri, stat))
+        if len(self._lines) >= self._run:
+            self._spill()
+
+    def add_lines(self, lines: list[bytes]) -> None:
+        """Take entries as `line_of` makes them."""
+        self._lines += lines
         if len(self._lines) >= self._run:
             self._spill()
 
     def windows(self, size: int = WINDOW) -> Iterator[Window]:
         """All entries by folder, sorted; a folder comes in several windows if it is large."""
         self._lines.sort()
-        runs: list[Iterable[bytes]] = [*self._files, self._lines]
-        lines = heapq.merge(*runs) if self._files else iter(self._lines)
+        lines = heapq.merge(*self._runs(), self._lines) if self._ends else iter(self._lines)
         entries = map(_parsed, lines)
         for folder, group in itertools.groupby(entries, key=lambda entry: entry[0]):
             yield from _windows(folder, group, size)
 
     def close(self) -> None:
-        """Drop the temporary files."""
-        for file in self._files:
-            file.close()
-        self._files, self._lines = [], []
+        """Drop the temporary file."""
+        if self._file is not None:
+            self._file.close()
+        self._file, self._lines, self._ends = None, [], []
 
     def _spill(self) -> None:
         self._lines.sort()
-        try:
-            file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
-            self._files.append(file)
-            file.writelines(self._lines)
-            file.seek(0)
-        except OSError as error:
-            raise StoreFailed(tempfile.gettempdir(), error.strerror or str(error)) from None
+        with _temporary():
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
+            self._file.writelines(self._lines)
+            self._ends.append(self._file.tell())
         self._lines = []
+
+    def _runs(self) -> list[Iterator[bytes]]:
+        block = max(LEAST_BLOCK, min(MOST_BLOCK, MERGED // len(self._ends)))
+        return [self._read(*run, block) for run in zip([0, *self._ends], self._ends)]
+
+    def _read(self, at: int, end: int, block: int) -> Iterator[bytes]:
+        """The lines of a run, so many bytes in memory at a time."""
+        begun = b""
+        while at < end:
+            with _temporary():
+                assert self._file is not None
+                self._file.seek(at)
+                data = self._file.read(min(block, end - at))
+            at += len(data)
+            *lines, begun = (begun + data).split(b"\n")
+            for line in lines:
+                yield line + b"\n"
+
+
+@contextlib.contextmanager
+def _temporary() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreFailed(tempfile.gettempdir(), error.strerror or str(error)) from None
+
+
+def taken(
+    stats: Iterable[Stat], folder: bytes, own: bytes, report: Report
+) -> Iterator[tuple[bytes, Stat] | None]:
+    """What of a listing can be indexed, after its URI; for each of the others None.
+
+    `folder`: URI with a trailing slash, of what is listed. `own`: what the URIs of the instance's
+    own objects begin with, or empty.
+    """
+    below, text = len(folder), folder.decode()
+    bucket = text[: len(text) - len(key_of(text))]
+    for stat in stats:
+        name = bucket + stat.key
+        try:
+            uri = name.encode()
+        except UnicodeEncodeError:
+            objection = "has a name that is not UTF-8; rename it to index it"
+            report(name.encode("utf-8", "surrogateescape"), objection)
+            yield None
+            continue
+        if (own and uri.startswith(own)) or not fit(uri, uri[below:], stat.size, report):
+            yield None
+        else:
+            yield uri, stat
 
 
 def _parsed(line: bytes) -> tuple[bytes, bytes, Fact]:

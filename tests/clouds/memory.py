@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ldb.clouds.base import Changed, Get, Put, Stat
+from ldb.clouds.base import Changed, Get, Put, Stat, Stretch
 from ldb.errors import LdbError, NotFound
 
 PAGE = 1000
@@ -82,6 +82,19 @@ class MemoryClient:
 
     def list_parallel(self, prefix: str = "", concurrency: int = 8) -> Iterator[Stat]:
         return self.list(prefix)
+
+    def cut(self, prefix: str, stretch: Stretch, pieces: int) -> Sequence[Stretch]:
+        return [stretch]
+
+    def list_stretches(
+        self, prefix: str, stretches: Sequence[Stretch], most: int
+    ) -> Sequence[tuple[Sequence[Stat], str]]:
+        return [self._stretch(prefix, each, most) for each in stretches]
+
+    def _stretch(self, prefix: str, stretch: Stretch, most: int) -> tuple[Sequence[Stat], str]:
+        listed = list(self.list(prefix, stretch.after, most))
+        found = [stat for stat in listed if stretch.holds(stat.key)]
+        return found, found[-1].key if len(found) == most else ""
 
     def folders(self, prefix: str) -> Sequence[str]:
         self._count("list", prefix)

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ldb.clouds.base import Changed, Client, Get, Put, Stat
+from ldb.clouds.base import Changed, Client, Get, Put, Stat, Stretch
 from ldb.clouds.opening import open_client
 from ldb.errors import LdbError, NotFound, StoreFailed
 from tests.clouds.buckets import Bucket
@@ -65,6 +65,8 @@ class ClientContract:
     odd_keys: tuple[str, ...] = tuple(ODD_KEYS)
     """Those of `ODD_KEYS` that the server for tests keeps."""
     writers = 6
+    cuts = True
+    """Whether the server begins a listing at any key."""
     unordered: tuple[str, ...] = ()
     """Keys that the server for tests lists in a wrong place, or cannot hold."""
 
@@ -241,6 +243,24 @@ class ClientContract:
         assert client.folders("b/") == ["2"]
         assert client.folders("c/d/") == []
         assert client.folders("no/") == []
+
+    def test_stretches(self, store: Bucket, client: Client) -> None:
+        keys = [f"img_{number:03}.jpg" for number in range(60)] + ["a/b", "img/1", "img/2", "z"]
+        store.fill(dict.fromkeys(keys, b"x"))
+        for prefix, after, last in (("", "", ""), ("img", "img/1", "img_05"), ("no", "", "")):
+            whole = Stretch(after, last)
+            wanted = sorted(
+                key for key in keys if key.startswith(prefix) and key > after and whole.holds(key)
+            )
+            stretches = list(client.cut(prefix, whole, 6))
+            assert len(stretches) >= 6 or not (wanted and self.cuts)
+            found = list[str]()
+            while stretches:
+                listed = client.list_stretches(prefix, stretches, 4)
+                found += [stat.key for stats, _ in listed for stat in stats]
+                ended = zip(stretches, listed)
+                stretches = [Stretch(going, each.last) for each, (_, going) in ended if going]
+            assert sorted(found) == wanted
 
     def test_listing_shows_what_is_there_now(self, store: Bucket, client: Client) -> None:
         for number in range(3):
