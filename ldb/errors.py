@@ -18,6 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+SAME_DISKS = "workers need the same disks mounted in the same places, or buckets"
+"""The hint where a worker of a cluster does not find what its driver does."""
+
 
 class LdbError(Exception):
     """Base of all errors raised on purpose; `hint` says what to do about it."""

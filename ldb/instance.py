@@ -19,7 +19,7 @@ from typing import Any, TypedDict
 
 from ldb.backends.base import Backend, Outcome
 from ldb.backends.opening import open_backend
-from ldb.errors import BadInput, Conflict, Corrupt, NotFound, Unsupported
+from ldb.errors import SAME_DISKS, BadInput, Conflict, Corrupt, NotFound, Unsupported
 from ldb.garbage.guard import Needs, advance
 from ldb.ids import HASH_BYTES
 from ldb.objects.codec import decode, encode, fitting
@@ -192,14 +192,13 @@ def open_instance(backend: Backend) -> Instance:
 
 def open_elsewhere(url: str, instance_id: str) -> Instance:
     """The instance as another process, maybe on another machine, finds it; proven to be it."""
-    hint = "workers need the same disks mounted in the same places, or buckets"
     here = f"worker at {platform.node()}"
     try:
         found = open_instance(open_backend(url))
     except NotFound:
-        raise NotFound(f"on the {here}: LDB instance", url, hint) from None
+        raise NotFound(f"on the {here}: LDB instance", url, SAME_DISKS) from None
     if found.id != instance_id:
-        raise BadInput(url, f"is another instance on the {here}", hint)
+        raise BadInput(url, f"is another instance on the {here}", SAME_DISKS)
     return found
 
 

@@ -17,7 +17,7 @@ from ldb.catalog import PATHS, Catalog, objects_schema
 from ldb.clouds.options import adopt, shareable
 from ldb.engines.base import Engine
 from ldb.engines.local import LocalEngine
-from ldb.errors import BadInput, NotFound
+from ldb.errors import SAME_DISKS, BadInput, NotFound
 from ldb.history import Operation, SourceUsed, Version, head, now
 from ldb.indexing.cloudjobs import CloudBatch
 from ldb.indexing.merge import AnnotationUpdate, Gathered
@@ -261,8 +261,7 @@ class ReaderOpener:
         found = open_elsewhere(self.url, self.instance_id)
         for folder in self.folders:
             if not os.path.isdir(folder):
-                hint = "workers need the same disks mounted in the same places, or buckets"
-                raise NotFound(f"on the worker at {platform.node()}: folder", folder, hint)
+                raise NotFound(f"on the worker at {platform.node()}: folder", folder, SAME_DISKS)
         return found.objects
 
 

@@ -20,7 +20,7 @@ from ldb.indexing.targets import Target, only
 from ldb.indexing.walkers import LARGE, Listed, walk_large
 from ldb.objects.indexrows import KIND_DATA, KIND_LABELS
 from ldb.storage.listing import Folder, Report, read_folder, walk
-from ldb.storage.location import LOCAL
+from ldb.storage.location import LOCAL, is_remote, shown
 
 BATCH = 1024
 """Jobs sent to a worker at a time."""
@@ -115,6 +115,12 @@ class Scan:
             return walk_large(root, self.report, self.skip, self.processes)
         # What the index knows nothing of needs no stat: all of it will be read.
         stats = next(self.catalog.paths_under(LOCAL.encode() + root), None) is not None
+        if self.engine is not None:
+            from ldb.indexing.spreadwalk import walk_spread  # for clusters alone
+
+            url = self.catalog.instance.url
+            own = "" if is_remote(url) else shown(url)
+            return walk_spread(root, self.report, self.skip, own, self.engine, stats)
         return walk(root, self.report, self.skip, stats=stats)
 
     def _forget(self, rows: Seen) -> Iterator[FolderJobs]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 from ldb.indexing.seen import Seen
 from ldb.processes import Team, receive
@@ -21,10 +22,29 @@ LARGE = 50_000
 """Paths the index must know for children to be worth their start."""
 
 
+Below = Callable[[list[bytes], Skip], "Iterator[Folder | Listed]"]
+"""Walks folders, one after the other, below those of the second argument."""
+
+
 def walk_large(
     root: bytes, report: Report, skip: Skip, processes: int
 ) -> Iterator[Folder | Listed]:
     """As `walk`, by so many processes. `root` ends with a slash."""
+
+    def below(paths: list[bytes], above: Skip) -> Iterator[Folder | Listed]:
+        if len(paths) < 2 * processes:
+            for each in paths:
+                yield from walk(each, report, skip, above)
+        else:
+            yield from _side_by_side(paths, report, skip, above, processes)
+
+    return walk_to_fork(root, report, skip, below)
+
+
+def walk_to_fork(
+    root: bytes, report: Report, skip: Skip, below: Below, stats: bool = True
+) -> Iterator[Folder | Listed]:
+    """As `walk`, where `below` walks all below the first folder that has several in it."""
     above: Skip = frozenset()
     path = root
     while True:
@@ -33,20 +53,16 @@ def walk_large(
         except OSError:
             here = None
         if here is None or here in skip or here in above:
-            yield from walk(path, report, skip, above)  # it says what is the matter
+            yield from walk(path, report, skip, above, stats)  # it says what is the matter
             return
-        folder, below = read_folder(path, report)
+        folder, names = read_folder(path, report, stats)
         yield folder
         above |= {here}
-        if len(below) != 1:
+        if len(names) != 1:
             break
-        path += below[0] + b"/"
-    paths = [path + name + b"/" for name in sorted(below, key=lambda name: name + b"/")]
-    if len(paths) < 2 * processes:
-        for each in paths:
-            yield from walk(each, report, skip, above)
-    else:
-        yield from _side_by_side(paths, report, skip, above, processes)
+        path += names[0] + b"/"
+    names.sort(key=lambda name: name + b"/")
+    yield from below([path + name + b"/" for name in names], above)
 
 
 def _side_by_side(
@@ -75,7 +91,7 @@ def _work(pipe: Connection, paths: list[bytes], skip: Skip, above: Skip) -> None
 
     for path in paths:
         for folder in walk(path, report, skip, above):
-            pipe.send(_packed(folder))
+            pipe.send(packed(folder))
         pipe.send(None)
 
 
@@ -108,7 +124,7 @@ class Listed:
         return Folder(self.path, names, sizes, mtimes, self.unread, self.unlisted)
 
 
-def _packed(folder: Folder) -> tuple[object, ...]:
+def packed(folder: Folder) -> tuple[Any, ...]:
     """The parts of a `Listed`: thousands of small objects cost more to send than to list."""
     names = b"/".join(folder.names)
     sizes, mtimes = _pack(folder.sizes), _pack(folder.mtimes)

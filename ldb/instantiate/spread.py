@@ -19,7 +19,7 @@ from typing import Any
 
 from ldb.clouds.options import adopt, shareable
 from ldb.engines.base import Engine
-from ldb.errors import BadInput
+from ldb.errors import SAME_DISKS, BadInput
 from ldb.formats.base import Writer as LabelWriter
 from ldb.instance import Instance, open_elsewhere
 from ldb.instantiate.items import Chosen, Items
@@ -38,7 +38,6 @@ from ldb.system import BINARY
 PART = 256
 """Places in the plan that are an item."""
 
-HINT = "workers need the same disks mounted in the same places"
 _LINKED = ("hardlink", "reflink")
 
 
@@ -88,9 +87,9 @@ def check(folder: str, proof: tuple[str, str]) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise BadInput(folder, f"cannot be read {where}: {error.strerror}", HINT) from None
+        raise BadInput(folder, f"cannot be read {where}: {error.strerror}", SAME_DISKS) from None
     if found != content:
-        raise BadInput(folder, f"is not the same folder {where}", HINT)
+        raise BadInput(folder, f"is not the same folder {where}", SAME_DISKS)
     if not os.access(os.path.join(folder, PARTIAL), os.W_OK | os.X_OK):
         raise BadInput(folder, f"cannot be written {where}", "as which user does it run?")
 

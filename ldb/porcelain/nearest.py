@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ldb.catalog import Catalog, key_bytes
 from ldb.engines.local import LocalEngine
-from ldb.errors import BadInput, NotFound, StoreFailed
+from ldb.errors import SAME_DISKS, BadInput, NotFound, StoreFailed
 from ldb.porcelain.clouds import reach
 from ldb.porcelain.localfiles import left_out, local_files, lying, remote_places
 from ldb.porcelain.place import Place
@@ -35,7 +35,6 @@ MAX_BYTES = 256 << 20
 """Larger data objects are not encoded."""
 KEEP_EVERY = 4096
 """Vectors after which they are kept, so that little is lost where a run is stopped."""
-SAME_DISKS = "workers need the same disks mounted in the same places, or data in buckets"
 
 
 def by_nearness(

@@ -35,13 +35,7 @@ class Folder:
     """Whether the folder could not be listed, so that nothing is known of what lies below."""
 
 
-def walk(
-    root: bytes,
-    report: Report,
-    skip: Skip = frozenset(),
-    above: Skip = frozenset(),
-    stats: bool = True,
-) -> Iterator[Folder]:
+class Walk:
     """Every folder below `root` (absolute), `root` first; those in `skip` are left out.
 
     Without `stats` all sizes and times are 0, and listing takes a third of the time.
@@ -49,24 +43,54 @@ def walk(
     Symbolic links are followed; one that leads back to a folder above it is reported, those
     in `above` included.
     """
-    stack = [(os.path.join(root, b""), skip | above)]
-    while stack:
-        path, above = stack.pop()
-        try:
-            here = identity(path)
-        except OSError as error:
-            report(path, f"cannot be listed: {error.strerror}")
-            yield Folder(path, unlisted=True)
-            continue
-        if here in above:
-            if here not in skip:
-                report(path, "is a symbolic link to a folder above it; skipped")
-            continue
-        folder, below = read_folder(path, report, stats)
-        yield folder
-        inside = above | {here}
-        below.sort(key=lambda name: name + b"/", reverse=True)
-        stack.extend((path + name + b"/", inside) for name in below)
+
+    def __init__(
+        self,
+        root: bytes,
+        report: Report,
+        skip: Skip = frozenset(),
+        above: Skip = frozenset(),
+        stats: bool = True,
+    ) -> None:
+        self._stack = [(os.path.join(root, b""), skip | above)]
+        self._report = report
+        self._skip = skip
+        self._stats = stats
+
+    def left(self) -> list[bytes]:
+        """The folders that are still to be walked, in order, with a trailing slash."""
+        return [path for path, _ in reversed(self._stack)]
+
+    def __iter__(self) -> Iterator[Folder]:
+        stack, report = self._stack, self._report
+        while stack:
+            path, above = stack.pop()
+            try:
+                here = identity(path)
+            except OSError as error:
+                report(path, f"cannot be listed: {error.strerror}")
+                yield Folder(path, unlisted=True)
+                continue
+            if here in above:
+                if here not in self._skip:
+                    report(path, "is a symbolic link to a folder above it; skipped")
+                continue
+            folder, below = read_folder(path, report, self._stats)
+            inside = above | {here}
+            below.sort(key=lambda name: name + b"/", reverse=True)
+            stack.extend((path + name + b"/", inside) for name in below)
+            yield folder
+
+
+def walk(
+    root: bytes,
+    report: Report,
+    skip: Skip = frozenset(),
+    above: Skip = frozenset(),
+    stats: bool = True,
+) -> Iterator[Folder]:
+    """All folders of a `Walk`."""
+    return iter(Walk(root, report, skip, above, stats))
 
 
 def identity(path: bytes) -> tuple[int, int]:

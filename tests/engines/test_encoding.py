@@ -18,7 +18,7 @@ from ldb.backends.local import LocalBackend
 from ldb.cli.main import main
 from ldb.clouds.options import configure
 from ldb.engines.opening import open_engine
-from ldb.errors import StoreFailed
+from ldb.errors import SAME_DISKS, StoreFailed
 from ldb.foreign.own import Own
 from ldb.instance import create
 from ldb.porcelain import nearest
@@ -192,7 +192,7 @@ def test_a_folder_that_workers_do_not_see(
     wrong = f"{mine}/data/1.hue cannot be read: .*, on the worker at .*, and can be read here"
     with pytest.raises(StoreFailed, match=wrong) as found:
         there.sorted()
-    assert found.value.hint == nearest.SAME_DISKS
+    assert found.value.hint == SAME_DISKS
 
 
 def test_what_is_sent(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldb.catalog import PATHS
-from ldb.errors import StoreFailed
-from ldb.indexing import walkers
+from ldb.engines.local import LocalEngine
+from ldb.errors import NotFound, StoreFailed
+from ldb.indexing import spreadwalk, walkers
 from ldb.indexing.seen import Seen
+from ldb.indexing.spreadwalk import Found, walk_spread
 from ldb.indexing.walkers import Listed, walk_large
-from ldb.storage.listing import Folder, Skip, walk
+from ldb.storage.listing import Folder, Skip, identity, walk
 
 Problems = list[tuple[bytes, str]]
 
@@ -49,6 +51,61 @@ def grow(root: Path, seed: int) -> None:
         folders.append(folder)
         for number in range(chance.randrange(4)):
             (folder / f"{number}.jpg").write_bytes(b"x" * number)
+
+
+def spread(root: Path, most: int, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Folder], Problems]:
+    """By the worker of an engine, which here is this process."""
+    problems: Problems = []
+    path, engine = os.fsencode(root) + b"/", LocalEngine(1)
+
+    def report(where: bytes, why: str) -> None:
+        problems.append((where, why))
+
+    monkeypatch.setattr(spreadwalk, "MOST", most)
+    own = str(root / "own")
+    skip = frozenset({identity(os.fsencode(own))}) if os.path.exists(own) else frozenset()
+    found = walk_spread(path, report, skip, own, engine)
+    return [as_folder(each) for each in found], problems
+
+
+@pytest.mark.parametrize("most", [1, 4, 1000])
+@pytest.mark.parametrize("together", [1, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_spread_over_workers(
+    tmp_path: Path, seed: int, together: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow(tmp_path, seed)
+    monkeypatch.setattr(spreadwalk, "ITEMS", 1)
+    monkeypatch.setattr(spreadwalk, "TOGETHER", together)
+    (tmp_path / "b").mkdir(exist_ok=True)
+    (tmp_path / "b" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    os.mkfifo(tmp_path / "b" / "pipe")
+    folders, problems = spread(tmp_path, most, monkeypatch)
+    expected, known = listed(tmp_path, 1)
+    assert (folders, sorted(problems)) == (expected, sorted(known))
+    assert len(problems) == 2
+
+
+def test_spread_skips_the_instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "own/below", "z"):
+        (tmp_path / name).mkdir(parents=True)
+    folders, problems = spread(tmp_path, 1, monkeypatch)
+    assert [os.path.basename(each.path[:-1]) for each in folders[1:]] == [b"a", b"z"]
+    assert problems == []
+
+
+def test_a_folder_that_a_worker_does_not_see(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    problems: Problems = []
+
+    def report(where: bytes, why: str) -> None:
+        problems.append((where, why))
+
+    gone = os.fsencode(tmp_path / "gone")
+    spreadwalk._check(Found(missing=[gone]), report)
+    assert problems == [(gone, "is gone since its folder was listed")]
+    with pytest.raises(NotFound, match=r"on the worker at .*: folder not found: .*there"):
+        spreadwalk._check(Found(missing=[os.fsencode(tmp_path / "there")]), report)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -114,7 +171,7 @@ def test_times_beyond_64_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def listed_of(folder: Folder) -> Listed:
-    return Listed(*walkers._packed(folder))  # type: ignore[arg-type]
+    return Listed(*walkers.packed(folder))
 
 
 def rows_of(prefix: bytes, folder: Folder) -> Seen:
