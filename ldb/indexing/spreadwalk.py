@@ -21,7 +21,7 @@ from ldb.storage.listing import Folder, Report, Skip, Walk, identity
 MOST = 20_000
 """Files after which a worker walks into no further folder."""
 
-ITEMS, TOGETHER = 256, 64
+ITEMS, TOGETHER = 32, 64
 """Items that many folders are parted into, at least, and most folders of one."""
 
 
