@@ -217,9 +217,8 @@ def changed_at(folder: str) -> int:
     return os.stat(os.path.join(folder, FOLDER, STATE)).st_mtime_ns
 
 
-def open_workspace(folder: str, instance: Instance) -> Workspace:
-    """The workspace at `folder`, whose draft must belong to `instance`."""
-    state = load_state(folder)
+def check_owner(folder: str, state: State, instance: Instance) -> None:
+    """Raises `Conflict` where the draft of this `state` is not of `instance`."""
     if state.instance_id != instance.id:
         raise Conflict(
             f"instance of the workspace {folder}",
@@ -227,6 +226,12 @@ def open_workspace(folder: str, instance: Instance) -> Workspace:
             state.instance_url,
             f"use its own: ldb --instance {state.instance_url} …",
         )
+
+
+def open_workspace(folder: str, instance: Instance) -> Workspace:
+    """The workspace at `folder`, whose draft must belong to `instance`."""
+    state = load_state(folder)
+    check_owner(folder, state, instance)
     return Workspace(folder, instance, state, open_store(folder, instance))
 
 

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, TextIO
@@ -45,10 +45,17 @@ class Output:
         self.verbose = verbose
         self.as_json = as_json
         self._bar: Bar | None = None
+        self._listen: Callable[[None], None] | None = None
+        """Where stores that do not answer are told of; None: nowhere."""
         self._guarded = sys.stdout.isatty()
         """Whether a terminal reads what is printed; scripts get every text as it is."""
 
     def __enter__(self) -> Output:
+        if not self.quiet and sys.stderr.isatty():
+            from ldb.clouds import notices  # of no use to who has no terminal
+
+            notices.listen(self._converse)
+            self._listen = notices.listen
         return self
 
     def __exit__(
@@ -57,6 +64,8 @@ class Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._listen is not None:
+            self._listen(None)
         if self._bar is not None:
             self._bar.clear()
 

@@ -22,7 +22,7 @@ from collections.abc import (
 from functools import partial
 from typing import TypeVar
 
-from ldb.clouds import loops, window
+from ldb.clouds import loops, notices, window
 from ldb.clouds.base import PUT_AT_ONCE, Changed, Get, Put, Stat
 from ldb.clouds.listings import Listings
 from ldb.clouds.patience import Patience, Waiting
@@ -184,6 +184,7 @@ class CloudClient(Listings):
                 return Put.DOUBT
             if pause is None:
                 raise self._meaning(Failed(failure, waiting.tried, waiting.seconds()), key)
+            notices.trying_again(self._url, failure.why, waiting.seconds())
             await asyncio.sleep(pause)
 
     async def _put(self, key: str, data: bytes | memoryview) -> Stat:
@@ -251,6 +252,7 @@ class CloudClient(Listings):
             pause = waiting.pause(failure.pause) if passing else None
             if pause is None:
                 raise Failed(failure, waiting.tried, waiting.seconds())
+            notices.trying_again(self._url, failure.why, waiting.seconds())
             await asyncio.sleep(pause)
 
     def _where(self, key: str) -> str:
@@ -265,7 +267,7 @@ class CloudClient(Listings):
             return NotFound("bucket", self._url, "check its name, or make it")
         if failure.kind is Kind.CONDITION:
             return Changed(self._where(key))
-        why, hint = redact(_short(failure.why)), failure.hint
+        why, hint = redact(notices.shortened(failure.why)), failure.hint
         if failure.kind in (Kind.BUSY, Kind.PASSING):
             why += f"; tried {failed.tried} times in {failed.seconds:.0f} s"
             hint = hint or "try again later"
@@ -277,9 +279,3 @@ def _explained(wire: Wire, error: Exception) -> Failure:
     if failure is None:
         raise error
     return failure
-
-
-def _short(text: str) -> str:
-    """On one line, at most 300 characters: some stores answer with a page."""
-    text = " ".join(text.split())
-    return text if len(text) <= 300 else f"{text[:299]}…"

@@ -22,7 +22,11 @@ def loop() -> asyncio.AbstractEventLoop:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run on the loop and wait; an interruption of the waiting ends the work."""
-    future = asyncio.run_coroutine_threadsafe(work, loop())
+    try:
+        future = asyncio.run_coroutine_threadsafe(work, loop())
+    except BaseException:  # Ctrl-C while the loop is loaded: Python would complain of the work
+        work.close()
+        raise
     try:
         return future.result()
     except BaseException:

@@ -9,11 +9,13 @@ docs/design/010-clouds.md
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Any
 
 from ldb.clouds.base import PUT_AT_ONCE, Client, Get, Put, Stat, Stretch
+from ldb.clouds.notices import trying_again
 from ldb.clouds.obstores import (
     answered,
     asked,
@@ -53,10 +55,11 @@ class QuickClient:
     def get(self, wanted: Get) -> bytes:
         some = wanted.stop is None or 0 <= wanted.start < wanted.stop
         if some and wanted.start >= 0 and is_plain_key(wanted.key) and may_use():
+            began = time.monotonic()
             try:
                 return aside(lambda: self._get(wanted))
             except Exception:  # noqa: BLE001  (of many kinds; the other one tells what it is)
-                return self._whole(fast=False).get(wanted)
+                return self._other(began).get(wanted)
         return self._whole().get(wanted)
 
     def _get(self, wanted: Get) -> bytes:
@@ -66,11 +69,12 @@ class QuickClient:
     def list(self, prefix: str = "", after: str = "", limit: int | None = None) -> Iterator[Stat]:
         if after or limit == 0 or not is_plain_prefix(prefix) or not may_use():
             return self._whole().list(prefix, after, limit)
+        began = time.monotonic()
         try:
             chunks = self._obstore().list(prefix or None, chunk_size=PAGE)
             stats = stats_of(aside(lambda: next(iter(chunks), [])))
         except Exception:  # noqa: BLE001  (as above)
-            stats = None
+            return self._other(began).list(prefix, after, limit)
         if stats is None:
             return self._whole(fast=False).list(prefix, after, limit)
         found = _beginning(stats, prefix, limit)
@@ -90,18 +94,19 @@ class QuickClient:
     def create(self, key: str, data: bytes) -> Put:
         if not (is_plain_key(key) and may_use()):
             return self._whole().create(key, data)
+        began = time.monotonic()
         try:
             self._put(key, data, mode="create")
         except Exception as error:  # noqa: BLE001  (of many kinds; the other one tells what it is)
-            return self._create_after(error, key, data)
+            return self._create_after(error, began, key, data)
         return Put.CREATED
 
-    def _create_after(self, error: Exception, key: str, data: bytes) -> Put:
+    def _create_after(self, error: Exception, began: float, key: str, data: bytes) -> Put:
         if says_taken(error):
             return Put.EXISTS
         sure = says_nothing_done(error)
         try:
-            put = self._whole(fast=False).create(key, data)
+            put = self._other(began).create(key, data)
         except StoreFailed:
             if sure:
                 raise
@@ -111,10 +116,11 @@ class QuickClient:
     def put(self, key: str, data: bytes | memoryview) -> Stat:
         if len(data) > PUT_AT_ONCE or not (is_plain_key(key) and may_use()):
             return self._whole().put(key, data)
+        began = time.monotonic()
         try:
             answer = self._put(key, data)
         except Exception:  # noqa: BLE001  (as above)
-            return self._whole(fast=False).put(key, data)
+            return self._other(began).put(key, data)
         return put_there(key, len(data), answer)
 
     def _put(self, key: str, data: bytes | memoryview, **how: str) -> Any:
@@ -135,6 +141,12 @@ class QuickClient:
             if fast not in self._made:
                 self._made[fast] = self._make(fast)
             return self._made[fast]
+
+    def _other(self, began: float) -> Client:
+        """The one that goes on after obstore, which began then, has failed."""
+        seconds = time.monotonic() - began
+        trying_again(self._url, f"no good answer in {seconds:.0f} s", seconds)
+        return self._whole(fast=False)
 
     def get_many(
         self, wanted: Sequence[Get], *, concurrency: int = 64

@@ -10,6 +10,7 @@ import pytest
 
 from ldb.cli import output
 from ldb.cli.output import Bar, Output
+from ldb.clouds import notices
 from ldb.progress import SILENT
 
 Capture = pytest.CaptureFixture[str]
@@ -105,6 +106,25 @@ def test_bar_appears_late_gives_way_and_is_cleared(monkeypatch: pytest.MonkeyPat
         progress.advance(2)
     assert terminal.getvalue().endswith("\r\x1b[K")
     assert "100%" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_terminal_hears_of_a_store_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, quiet: bool
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Output(quiet=quiet):
+        notices.trying_again("s3://team", "no route", 20)
+    notices.trying_again("s3://team", "nobody is there any more", 40)
+    told = "" if quiet else "waiting for s3://team: no route; trying again\n"
+    assert terminal.getvalue() == told
+
+
+def test_a_script_does_not(capsys: Capture) -> None:
+    with Output():
+        notices.trying_again("s3://team", "no route", 20)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_bar_lines() -> None:

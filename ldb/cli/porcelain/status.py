@@ -13,10 +13,10 @@ from ldb.cli.options import output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.showing import changes_json, objects_in, plural, when
-from ldb.errors import Conflict, NotFound
+from ldb.errors import NotFound
 from ldb.porcelain.status import DraftStatus, dataset_status, draft_status
 from ldb.refs.name import parse_version
-from ldb.workspace import find, load_state
+from ldb.workspace import check_owner, find, load_state
 
 
 @click.command(cls=Command)
@@ -42,8 +42,7 @@ def command(app: App, dataset: str | None, out: Output) -> None:
         )
     state = load_state(folder)
     instance = open_instance_of(app)
-    if instance.id != state.instance_id:
-        raise Conflict("instance of the workspace", instance.url, state.instance_url)
+    check_owner(folder, state, instance)
     status = draft_status(instance, folder, state)
     if out.as_json:
         out.json(_json(status))

@@ -94,6 +94,13 @@ def test_older_and_deleted_versions(cats: Pets) -> None:
     assert "versions up to .v2" in cats.fails(3, "status", "ds:cats")
 
 
+def test_of_another_instance(cats: Pets, tmp_path: Path) -> None:
+    other = str(tmp_path / "second")
+    cats.ok("init", other)
+    for command in (("status",), ("commit",)):
+        assert "hint: use its own: ldb --instance " in cats.fails(4, "--instance", other, *command)
+
+
 def test_no_workspace(pets: Pets) -> None:
     assert "ldb stage ds:NAME" in pets.fails(3, "status")
 
