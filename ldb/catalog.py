@@ -23,6 +23,7 @@ from ldb.maps import Rows, Schema, lookup, scan
 from ldb.objects.codec import decode_as, encode_sorted
 from ldb.objects.indexrows import RecordRow
 from ldb.objects.model import BlobType
+from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX
 
 PATHS = Schema("paths", 0, (("content", 32), ("size", 8), ("mtime", 8), ("stamp", 16), ("kind", 1)))
@@ -246,12 +247,12 @@ class Catalog:
     def paths(self) -> MapRoot | None:
         return self.version.commit.maps["paths"] if self.version else None
 
-    def find(self, ids: NDArray[np.bytes_]) -> Found:
+    def find(self, ids: NDArray[np.bytes_], progress: Progress = SILENT) -> Found:
         """Look up data object ids, shape (n,) of `S<width>`, in any order."""
         if self.objects is None or not len(ids):
             empty = np.zeros((len(ids), 32), np.uint8)
             return Found(np.zeros(len(ids), np.bool_), empty, empty)
-        known, fields = lookup(self.instance.objects, self.schema, self.objects.root, ids)
+        known, fields = lookup(self.instance.objects, self.schema, self.objects.root, ids, progress)
         return Found(known, fields[0], fields[1])
 
     def rows(self) -> Iterator[Rows]:

@@ -30,6 +30,7 @@ from ldb.instance import Instance
 from ldb.maps import Difference, Schema, copy_nodes, diff, empty, merge
 from ldb.objects.model import BlobType
 from ldb.objects.store import ObjectStore
+from ldb.progress import SILENT, Progress
 from ldb.refs.name import RefName
 from ldb.refs.store import Ref
 
@@ -80,6 +81,7 @@ def commit_dataset(
     author: str,
     known: Version | None = None,
     again: bool = False,
+    progress: Progress = SILENT,
 ) -> Version | None:
     """Publish `draft` as the next version of `ref`, merged with what others committed.
 
@@ -91,10 +93,10 @@ def commit_dataset(
     def make(current: Version | None) -> Commit | None:
         if not (again and current is None):
             _refuse_deleted(instance, ref, draft, current)
-        root = _merged(instance, ref, draft, current)
+        root = _merged(instance, ref, draft, current, progress)
         if current is not None and root.root == dataset_root(current).root:
             return None
-        _copy(instance, draft, root)
+        _copy(instance, draft, root, progress)
         drafted_on = draft.base_version
         parents = [current.oid] if current else []
         if drafted_on and (current is None or drafted_on.ref != current.ref):
@@ -150,11 +152,14 @@ def deleted(instance: Instance, gone: Ref, base: Version) -> Conflict:
     return Conflict(str(base.ref), f"the dataset this draft was staged from, {base}", found, hint)
 
 
-def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | None) -> MapRoot:
+def _merged(
+    instance: Instance, ref: RefName, draft: Draft, current: Version | None, progress: Progress
+) -> MapRoot:
     """The draft's root, three-way merged with `current` where that has moved on."""
     if current is None or dataset_root(current).root in (draft.base.root, draft.root.root):
         return draft.root
     theirs = dataset_root(current)
+    progress.start("merging")
     with draft.store.writer() as writer:
         merged = merge(
             writer,
@@ -163,6 +168,7 @@ def _merged(instance: Instance, ref: RefName, draft: Draft, current: Version | N
             draft.base.root,
             draft.root.root,
             theirs.root,
+            progress=progress,
         )
     if merged.conflicts:
         ids = [f"id:{ObjectId(key)}" for key in merged.conflict_keys()]
@@ -184,7 +190,7 @@ def _comparing(base: Version | None, current: Version) -> str:
     return f"`ldb diff -v` shows your changes, `ldb diff -v {base} {current}` the others'"
 
 
-def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
+def _copy(instance: Instance, draft: Draft, root: MapRoot, progress: Progress) -> None:
     """Bring every node and transform set that the draft has made into the instance, in one pack.
 
     Those that it has not made come from versions. What else the instance has of them may be
@@ -195,8 +201,9 @@ def _copy(instance: Instance, draft: Draft, root: MapRoot) -> None:
     def stop(oids: NDArray[np.uint8]) -> NDArray[np.bool_]:
         return ~draft.store.contains(oids, own=True)
 
+    progress.start("copying nodes of the draft")
     with instance.objects.writer() as writer:
-        copy_nodes(draft.store, writer, (root.root, *kept), stop)
+        copy_nodes(draft.store, writer, (root.root, *kept), stop, progress)
         for oid in draft.store.oids(BlobType.TRANSFORM):  # of the draft alone: a handful
             writer.add(BlobType.TRANSFORM, draft.store.get(oid).payload, oid)
 

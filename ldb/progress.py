@@ -6,7 +6,10 @@ that draws a bar. Calls are cheap enough for every few items, and come from one 
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+_Part = TypeVar("_Part")
 
 
 class Progress(Protocol):
@@ -32,3 +35,12 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+def advancing(
+    parts: Iterable[_Part], progress: Progress, size: Callable[[Any], int] = len
+) -> Iterator[_Part]:
+    """The same parts, each of them `size` steps, which are done when the next one is asked for."""
+    for part in parts:
+        yield part
+        progress.advance(size(part))

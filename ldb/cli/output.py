@@ -11,16 +11,18 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import click
 
 from ldb.backends.base import Buffer
 from ldb.errors import StoreFailed
-from ldb.progress import SILENT, Progress
+from ldb.progress import SILENT, Progress, advancing
+
+_Part = TypeVar("_Part")
 
 BAR_AFTER = 1.0
 """Seconds before a bar appears."""
@@ -75,11 +77,22 @@ class Output:
         while some := list(islice(waiting, LINES)):
             self.data("\n".join(some))
 
+    def printing(
+        self, parts: Iterable[_Part], total: int | None = None, size: Callable[[Any], int] = len
+    ) -> Iterator[_Part]:
+        """Parts that are printed one by one, with a bar where another one reads them: on a
+        terminal the lines themselves tell how far it is."""
+        progress = SILENT if self._guarded else self.progress()
+        if progress is SILENT:
+            return iter(parts)
+        progress.start("printing", total)
+        return advancing(parts, progress, size)
+
     def data(self, text: str) -> None:
         """A line of what was asked for; raises `StoreFailed` where stdout is full."""
-        if self._bar is not None:
-            self._bar.clear()
         if self._guarded:
+            if self._bar is not None:
+                self._bar.clear()
             text = harmless(text)
         try:
             sys.stdout.write(text + "\n")  # click.echo would flush every line
@@ -178,14 +191,17 @@ class Bar:
         self._total: int | None = None
         self._done = 0
         self._began = 0.0
+        self._first = time.monotonic() + BAR_AFTER
+        """No bar before this, however many phases there are: short ones together are long."""
         self._next = 0.0
         self._shown = False
 
     def start(self, label: str, total: int | None = None) -> None:
         self.clear()
+        later = bool(self._label)
         self._label, self._total, self._done = label, total, 0
         self._began = time.monotonic()
-        self._next = self._began + BAR_AFTER
+        self._next = max(self._first, self._began + (BAR_EVERY if later else 0.0))
 
     def advance(self, steps: int = 1) -> None:
         self._done += steps

@@ -16,6 +16,7 @@ from ldb.ids import OID_BYTES, Oid
 from ldb.maps.decode import Parts, unpack
 from ldb.maps.node import BATCH, NodeSink, NodeSource, get_nodes
 from ldb.objects.model import BlobType
+from ldb.progress import SILENT, Progress
 
 LEAVES = 16384
 """Leaves copied at a time: of two million rows."""
@@ -58,13 +59,14 @@ def copy_nodes(
     sink: NodeSink,
     roots: Iterable[Oid],
     stop: Callable[[Oids], NDArray[np.bool_]],
+    progress: Progress = SILENT,
 ) -> int:
     """Copy the nodes of maps, children first, leaving out each that `stop` says is there already.
 
     `stop` gets a column of oids and answers with a mask; what is below a node that is
-    there is not looked at. Returns how many nodes were copied.
+    there is not looked at. Returns how many nodes were copied; each is a step of `progress`.
     """
-    copying = _Copying(source, sink, stop)
+    copying = _Copying(source, sink, stop, progress)
     for root in roots:
         copying.nodes(np.frombuffer(root, np.uint8).reshape(1, OID_BYTES), None)
     copying.flush()
@@ -75,8 +77,13 @@ class _Copying:
     """Walks down to the leaves, which it copies by the thousand, then what is above them."""
 
     def __init__(
-        self, source: NodeSource, sink: NodeSink, stop: Callable[[Oids], NDArray[np.bool_]]
+        self,
+        source: NodeSource,
+        sink: NodeSink,
+        stop: Callable[[Oids], NDArray[np.bool_]],
+        progress: Progress,
     ) -> None:
+        self._progress = progress
         self._source = source
         self._sink = sink
         self._stop = stop
@@ -107,6 +114,7 @@ class _Copying:
         for oid, payload in self._above:
             self._sink.add(BlobType.MAP, payload, oid)
         self.copied += len(self._leaves) + len(self._above)
+        self._progress.advance(len(self._leaves) + len(self._above))
         self._leaves, self._above = [], []
 
 

@@ -18,6 +18,7 @@ from ldb.maps.edit import edit
 from ldb.maps.node import NodeSink, NodeSource
 from ldb.maps.read import count, lookup
 from ldb.maps.rows import Changes, Keys, Root, Rows, Schema, same_fields
+from ldb.progress import SILENT, Progress, advancing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,24 @@ class Merged:
 
 
 def merge(
-    source: NodeSource, sink: NodeSink, schema: Schema, base: Oid, ours: Oid, theirs: Oid
+    source: NodeSource,
+    sink: NodeSink,
+    schema: Schema,
+    base: Oid,
+    ours: Oid,
+    theirs: Oid,
+    *,
+    progress: Progress = SILENT,
 ) -> Merged:
-    """Merge two maps that both come from `base`."""
+    """Merge two maps that both come from `base`; each change of theirs is a step."""
     found: list[tuple[Side, Side, Side]] = []
     if ours == theirs or base == theirs:
         root = Root(ours, count(source, schema, ours))
     elif base == ours:
         root = Root(theirs, count(source, schema, theirs))
     else:
-        changes = _changes(source, schema, diff(source, schema, base, theirs), ours, found)
+        differences = advancing(diff(source, schema, base, theirs), progress)
+        changes = _changes(source, schema, differences, ours, found)
         root = edit(source, sink, schema, ours, changes)
     return Merged(root, _gathered(schema, found))
 

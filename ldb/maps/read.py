@@ -12,6 +12,7 @@ from ldb.errors import BadInput
 from ldb.ids import Oid
 from ldb.maps.node import Node, NodeSource, Reader
 from ldb.maps.rows import Field, Keys, Rows, Schema
+from ldb.progress import SILENT, Progress, advancing
 
 
 def count(source: NodeSource, schema: Schema, root: Oid) -> int:
@@ -83,9 +84,12 @@ def _after_prefix(prefix: bytes) -> bytes | None:
 
 
 def lookup(
-    source: NodeSource, schema: Schema, root: Oid, keys: Keys
+    source: NodeSource, schema: Schema, root: Oid, keys: Keys, progress: Progress = SILENT
 ) -> tuple[NDArray[np.bool_], tuple[Field, ...]]:
-    """Look up keys, in any order: which are there, and a column a field (zeros where not)."""
+    """Look up keys, in any order: which are there, and a column a field (zeros where not).
+
+    Each that is there is a step of `progress`.
+    """
     if keys.dtype.kind != "S" or schema.key_width not in (0, keys.dtype.itemsize):
         raise BadInput(f"map {schema.name}", f"looked up with keys of {keys.dtype}")
     found = np.zeros(len(keys), np.bool_)
@@ -93,7 +97,8 @@ def lookup(
     if len(keys):
         reader = Reader(source, schema)
         order = _order(keys)
-        for positions, rows in _hits(reader, reader.root(root), keys[order], order):
+        hits = _hits(reader, reader.root(root), keys[order], order)
+        for positions, rows in advancing(hits, progress, lambda hit: len(hit[0])):
             found[positions] = True
             for field, values in zip(fields, rows.fields, strict=True):
                 field[positions] = values

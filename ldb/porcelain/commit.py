@@ -18,6 +18,7 @@ from ldb.history import (
     publish,
 )
 from ldb.porcelain.place import Place
+from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX, RefName, dataset_ref
 from ldb.workspace import Workspace, staged
 
@@ -42,6 +43,7 @@ def commit(
     name: str = "",
     restore: bool = False,
     auto_pull: bool = False,
+    progress: Progress = SILENT,
 ) -> Committed:
     """Commit the draft, to the dataset `name` if one is given. Raises `Conflict`.
 
@@ -55,7 +57,7 @@ def commit(
         if auto_pull and not restore:
             from ldb.porcelain.pull import pull_now  # queries: commits do without
 
-            workspace = pull_now(place).workspace
+            workspace = pull_now(place, progress=progress).workspace
         before = head(place.instance, ref)
         if restore:
             return _restore(place, workspace, ref, before, message)
@@ -68,7 +70,7 @@ def commit(
         _refuse_another(place, workspace, ref, before)
         draft = _draft(workspace)
         version = commit_dataset(
-            place.instance, ref, draft, message, place.author, before, again=bool(name)
+            place.instance, ref, draft, message, place.author, before, bool(name), progress
         )
         newest = version or head(place.instance, ref)
         assert newest is not None

@@ -87,14 +87,14 @@ def dedup(
         workspace = place.need_workspace()
         chosen = select(place, sources, filters, default="staged", seed=seed, progress=progress)
         rows = by_id(chosen.rows)
-        rows = rows.take(drafted_rows(workspace, rows.ids)[0])
+        rows = rows.take(drafted_rows(workspace, rows.ids, progress)[0])
         gone, warnings = surplus(place.catalog, rows, spec, progress)
         count = workspace.state.root.count - len(gone)
         if not dry_run and len(gone):
             ids = rows.ids[gone[:, 0]]
             changes = Changes.deletes(dataset_schema(place.instance), ids)
             operation = operation_for(command, chosen, (*filters, *_as_filters(spec)), seed)
-            apply(workspace, chunked(changes), operation, {"removed": len(gone)})
+            apply(workspace, chunked(changes), operation, {"removed": len(gone)}, progress)
         names = key_bytes(rows.ids)
         twins = tuple((ObjectId(names[a]), ObjectId(names[b])) for a, b in gone.tolist())
         groups = len(np.unique(gone[:, 1]))

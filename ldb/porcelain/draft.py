@@ -20,7 +20,7 @@ from ldb.porcelain.auto_index import AutoIndexed, auto_index
 from ldb.porcelain.edits import index_edits, read_edits
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import Default, Known, Selection, drafted_rows, select, stores_named
-from ldb.progress import SILENT, Progress
+from ldb.progress import SILENT, Progress, advancing
 from ldb.query.selected import Selected
 from ldb.query.selection import FilterSpec
 from ldb.workspace import Workspace
@@ -69,10 +69,10 @@ def add(
         workspace = place.need_workspace()
         indexed = None if ids is None else AutoIndexed(place, ids)
         found = gathered(place, sources, filters, "root", seed, command, progress, indexed)
-        changes, counts = _upserts(workspace, found.rows)
+        changes, counts = _upserts(workspace, found.rows, progress)
         operation = operation_for(command, found.chosen, filters, seed)
         return Changed(
-            apply(workspace, changes, operation, counts),
+            apply(workspace, changes, operation, counts, progress),
             found.rows,
             added=counts["added"],
             updated=counts["updated"],
@@ -149,13 +149,15 @@ def _bring_sets(workspace: Workspace, others: Sequence[ObjectStore], rows: Selec
             writer.copy(store, wanted[store.contains(wanted)])
 
 
-def _upserts(workspace: Workspace, rows: Selected) -> tuple[Iterable[Changes], dict[str, int]]:
+def _upserts(
+    workspace: Workspace, rows: Selected, progress: Progress
+) -> tuple[Iterable[Changes], dict[str, int]]:
     """The changes that put rows into the draft, and how many are new or other than there."""
     if not workspace.state.root.count:  # nothing to compare with: rows are read as they go in
         parts = (rows.take(np.arange(at, min(at + CHUNK, len(rows)))) for at in _steps(rows))
         every = (Rows(each.ids, (each.annotations, each.transforms)) for each in parts)
         return map(Changes.upserts, every), {"added": len(rows), "updated": 0}
-    there, drafted = drafted_rows(workspace, rows.ids)
+    there, drafted = drafted_rows(workspace, rows.ids, progress)
     other = there & (drafted.annotations != rows.annotations).any(axis=1)
     # An object keeps its transforms in the draft unless the source brings its own.
     own = rows.transforms.any(axis=1, keepdims=True)
@@ -178,11 +180,12 @@ def delete(
         workspace = place.need_workspace()
         chosen = select(place, sources, filters, default="staged", seed=seed, progress=progress)
         rows = by_id(chosen.rows)
-        there, _ = drafted_rows(workspace, rows.ids)
+        there, _ = drafted_rows(workspace, rows.ids, progress)
         changes = Changes.deletes(dataset_schema(place.instance), rows.ids[there])
         operation = operation_for(command, chosen, filters, seed)
         removed = int(there.sum())
-        done = apply(workspace, chunked(changes), operation, {"removed": removed})
+        counts = {"removed": removed}
+        done = apply(workspace, chunked(changes), operation, counts, progress)
         return Changed(done, rows, removed=removed, warnings=chosen.warnings)
 
 
@@ -208,11 +211,14 @@ def apply(
     changes: Iterable[Changes],
     operation: Operation,
     counts: dict[str, int],
+    progress: Progress = SILENT,
 ) -> Workspace:
     """Edit the draft and save it; a change that changes nothing leaves no trace."""
     state, schema = workspace.state, dataset_schema(workspace.instance)
+    progress.start("writing the draft")
+    told = advancing(changes, progress)
     with workspace.store.writer() as writer:
-        made = edit(workspace.store, writer, schema, state.root.root, changes)
+        made = edit(workspace.store, writer, schema, state.root.root, told)
     root = MapRoot(made.oid, made.count)
     if root.root == state.root.root:
         return workspace

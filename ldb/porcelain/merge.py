@@ -38,6 +38,7 @@ from ldb.porcelain.diff import first_paths
 from ldb.porcelain.draft import changes_since
 from ldb.porcelain.place import Place
 from ldb.porcelain.recipe import is_part
+from ldb.progress import SILENT, Progress, advancing
 from ldb.refs.name import INDEX, RefName, VersionSpec, dataset_ref
 
 Prefer = Literal["", "ours", "theirs"]
@@ -93,6 +94,7 @@ def merge_datasets(
     into: str = "",
     prefer: Prefer = "",
     message: str = "",
+    progress: Progress = SILENT,
 ) -> Merged:
     """Publish `first` merged with `second` as the next version of `first`, or as a new dataset.
 
@@ -110,8 +112,8 @@ def merge_datasets(
             )
         mine = ours if into else current or ours
         base = common_ancestor(instance, mine, theirs)
-        root = _merged_version(instance, mine, theirs, base, prefer)
-        done = _counts(instance, instance.objects, dataset_root(mine), root)
+        root = _merged_version(instance, mine, theirs, base, prefer, progress)
+        done = _counts(instance, instance.objects, dataset_root(mine), root, progress)
         split = bool(done.removed) and _was_split(instance, base, theirs)
         outcome.append(Merged(base, theirs, done, root.count, of_split=split))
         if not into and root.root == dataset_root(mine).root:
@@ -131,7 +133,9 @@ def merge_datasets(
     return replace(outcome[-1], version=version)
 
 
-def merge_into_draft(place: Place, second: VersionSpec, *, prefer: Prefer = "") -> Merged:
+def merge_into_draft(
+    place: Place, second: VersionSpec, *, prefer: Prefer = "", progress: Progress = SILENT
+) -> Merged:
     """Merge a dataset into the draft of the workspace; `ldb commit` saves it. Raises `Clashes`."""
     with place.changing() as place:
         workspace, instance = place.need_workspace(), place.instance
@@ -141,8 +145,9 @@ def merge_into_draft(place: Place, second: VersionSpec, *, prefer: Prefer = "") 
         store, before = workspace.store, workspace.state.root
         start = dataset_root(base) if base else empty_root(instance, store)
         sides = ("the draft", str(theirs))
-        root = _merge(instance, store, (start, before, dataset_root(theirs)), sides, prefer)
-        done = _counts(instance, store, before, root)
+        roots = (start, before, dataset_root(theirs))
+        root = _merge(instance, store, roots, sides, prefer, progress)
+        done = _counts(instance, store, before, root, progress)
         if root.root != before.root:
             operation = _operation([theirs], prefer, done)
             workspace.changed(root, operation, changes_since(workspace, root))
@@ -206,12 +211,17 @@ def _dataset(instance: Instance, spec: VersionSpec) -> Version:
 
 
 def _merged_version(
-    instance: Instance, mine: Version, theirs: Version, base: Version | None, prefer: Prefer
+    instance: Instance,
+    mine: Version,
+    theirs: Version,
+    base: Version | None,
+    prefer: Prefer,
+    progress: Progress,
 ) -> MapRoot:
     store = instance.objects
     start = dataset_root(base) if base else empty_root(instance, store)
     roots = (start, dataset_root(mine), dataset_root(theirs))
-    return _merge(instance, store, roots, (str(mine), str(theirs)), prefer)
+    return _merge(instance, store, roots, (str(mine), str(theirs)), prefer, progress)
 
 
 def _merge(
@@ -220,11 +230,14 @@ def _merge(
     roots: tuple[MapRoot, MapRoot, MapRoot],
     names: tuple[str, str],
     prefer: Prefer,
+    progress: Progress,
 ) -> MapRoot:
     """The map of base, ours and theirs together, written to `store`; raises `Clashes`."""
     schema = dataset_schema(instance)
+    base, ours, theirs = (each.root for each in roots)
+    progress.start("merging")
     with store.writer() as writer:
-        merged = merge(writer, writer, schema, *(each.root for each in roots))
+        merged = merge(writer, writer, schema, base, ours, theirs, progress=progress)
         found, root = merged.conflicts, merged.root
         if len(found) and not prefer:
             raise Clashes(*names, found)
@@ -234,8 +247,11 @@ def _merge(
     return MapRoot(root.oid, root.count)
 
 
-def _counts(instance: Instance, store: ObjectStore, old: MapRoot, new: MapRoot) -> DiffCounts:
-    return count_changes(diff_maps(instance, store, old, new))
+def _counts(
+    instance: Instance, store: ObjectStore, old: MapRoot, new: MapRoot, progress: Progress
+) -> DiffCounts:
+    progress.start("counting changes")
+    return count_changes(advancing(diff_maps(instance, store, old, new), progress))
 
 
 def _operation(versions: list[Version], prefer: Prefer, done: DiffCounts) -> Operation:

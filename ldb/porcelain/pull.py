@@ -64,15 +64,15 @@ def pull_now(
         raise BadInput(f"v{number}", "is no version", "the first one is v1")
     workspace = place.need_workspace()
     chosen = select(place, sources, filters, default="staged", seed=seed, progress=progress)
-    there, drafted = drafted_rows(workspace, by_id(chosen.rows).ids)
+    there, drafted = drafted_rows(workspace, by_id(chosen.rows).ids, progress)
     rows = drafted.take(there)
-    notes = _annotations(place, rows, number)
+    notes = _annotations(place, rows, number, progress)
     wanted = np.where(notes.any(axis=1, keepdims=True), notes, rows.annotations)
     other = (wanted != rows.annotations).any(axis=1)
     changes = Changes.upserts(Rows(rows.ids, (wanted, rows.transforms)).take(other))
     counts = {"updated": int(other.sum())}
     operation = operation_for(command, chosen, filters, seed)
-    done = apply(workspace, chunked(changes), operation, counts)
+    done = apply(workspace, chunked(changes), operation, counts, progress)
     warnings = list(chosen.warnings)
     if number is not None and (lacking := int((~notes.any(axis=1)).sum())):
         what = f"{lacking:,} data object{'' if lacking == 1 else 's'}"
@@ -80,8 +80,9 @@ def pull_now(
     return Pulled(done, len(rows), counts["updated"], tuple(warnings))
 
 
-def _annotations(place: Place, rows: Selected, number: int | None) -> Oids:
+def _annotations(place: Place, rows: Selected, number: int | None, progress: Progress) -> Oids:
     """The newest annotation of each row's object, or version `number`; zeros for none."""
     if number is None:
-        return place.catalog.find(rows.ids).annotations
+        progress.start("looking up annotations", len(rows))
+        return place.catalog.find(rows.ids, progress).annotations
     return versions_of(place.catalog, rows).of(number)

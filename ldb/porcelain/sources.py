@@ -298,11 +298,12 @@ def overlaid(
 
 
 def drafted_rows(
-    workspace: Workspace, ids: NDArray[np.bytes_]
+    workspace: Workspace, ids: NDArray[np.bytes_], progress: Progress = SILENT
 ) -> tuple[NDArray[np.bool_], Selected]:
     """Which ids a draft holds, and its rows for them (zeros where it does not)."""
     schema, root = dataset_schema(workspace.instance), workspace.state.root.root
-    known, (notes, transforms) = lookup(workspace.store, schema, root, ids)
+    progress.start("comparing with the draft", len(ids))
+    known, (notes, transforms) = lookup(workspace.store, schema, root, ids, progress)
     return known, Selected(ids, notes, transforms)
 
 

@@ -70,7 +70,7 @@ def sync(
         before = draft_rows(place, workspace)
         changes, counts = _replacing(before, found.rows)
         operation = operation_for(command, found.chosen, filters, seed)
-        done = apply(workspace, changes, operation, counts)
+        done = apply(workspace, changes, operation, counts, progress)
         return Synced(done, **counts, edited=found.edited, kept=kept, warnings=found.warnings)
 
 

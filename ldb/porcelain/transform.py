@@ -84,7 +84,7 @@ def transform(
         workspace = place.need_workspace()
         chosen = select(place, sources, filters, default="staged", seed=seed, progress=progress)
         rows = by_id(chosen.rows)
-        there, drafted = drafted_rows(workspace, rows.ids)
+        there, drafted = drafted_rows(workspace, rows.ids, progress)
         drafted = drafted.take(there)
         transforms = _edited(workspace.store, drafted.transforms, _change(edit, given))
         other = (transforms != drafted.transforms).any(axis=1)
@@ -95,7 +95,7 @@ def transform(
         grant_transforms(place.own.trust.path, argvs)
         operation = operation_for(command, chosen, filters, seed)
         updated = int(other.sum())
-        done = apply(workspace, chunked(changes), operation, {"updated": updated})
+        done = apply(workspace, chunked(changes), operation, {"updated": updated}, progress)
         absent = int((~there).sum())
         return Transformed(done, len(drafted), updated, absent, chosen.warnings)
 

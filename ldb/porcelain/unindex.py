@@ -24,6 +24,7 @@ from ldb.history import (
 from ldb.maps import Changes, edit, lookup
 from ldb.porcelain.place import Place
 from ldb.porcelain.sources import select
+from ldb.progress import SILENT, Progress, advancing
 from ldb.query.scanning import scan_records
 from ldb.query.selection import FilterSpec
 from ldb.refs.name import INDEX, RefKind
@@ -44,9 +45,10 @@ def unindex(
     filters: Sequence[FilterSpec] = (),
     seed: int | None = None,
     command: Sequence[str] = ("unindex",),
+    progress: Progress = SILENT,
 ) -> Unindexed:
     """Forget objects; refused with `Conflict`, naming the datasets, where one is still held."""
-    chosen = select(place, sources, filters, default="none", seed=seed)
+    chosen = select(place, sources, filters, default="none", seed=seed, progress=progress)
     ids = np.sort(chosen.rows.ids)
     if not len(ids):
         return Unindexed(0, None, chosen.warnings)
@@ -56,15 +58,16 @@ def unindex(
     )
 
     def make(current: Version | None) -> Commit:
-        _refuse_held(place, ids)  # each time: others may commit meanwhile
-        return _without(place, current, ids, operation)
+        _refuse_held(place, ids, progress)  # each time: others may commit meanwhile
+        return _without(place, current, ids, operation, progress)
 
     version = publish(place.instance, INDEX, make)
     return Unindexed(len(ids), version, chosen.warnings)
 
 
-def _refuse_held(place: Place, ids: NDArray[np.bytes_]) -> None:
-    holders = _holders(place, ids)
+def _refuse_held(place: Place, ids: NDArray[np.bytes_], progress: Progress) -> None:
+    progress.start("looking in versions")
+    holders = _holders(place, ids, progress)
     if holders:
         raise Conflict(
             f"{len(ids)} data object(s)",
@@ -74,12 +77,12 @@ def _refuse_held(place: Place, ids: NDArray[np.bytes_]) -> None:
         )
 
 
-def _holders(place: Place, ids: NDArray[np.bytes_]) -> list[str]:
+def _holders(place: Place, ids: NDArray[np.bytes_], progress: Progress) -> list[str]:
     """Dataset versions, deleted datasets' too, that hold any of the ids."""
     instance, holders = place.instance, []
     checked: dict[bytes, bool] = {}
     for name in instance.refs.names(RefKind.DATASET):
-        for ref in instance.refs.history(name):
+        for ref in advancing(instance.refs.history(name), progress, lambda _: 1):
             if ref.target is None:
                 continue
             root = dataset_root(
@@ -95,12 +98,17 @@ def _holders(place: Place, ids: NDArray[np.bytes_]) -> list[str]:
 
 
 def _without(
-    place: Place, current: Version | None, ids: NDArray[np.bytes_], operation: Operation
+    place: Place,
+    current: Version | None,
+    ids: NDArray[np.bytes_],
+    operation: Operation,
+    progress: Progress,
 ) -> Commit:
     assert current is not None, "objects were found in the index, so it has a version"
     instance = place.instance
     catalog = Catalog(instance, current)
-    keys = _path_keys(catalog, ids)
+    progress.start("forgetting", len(ids))
+    keys = _path_keys(catalog, ids, progress)
     gone = Changes.deletes(PATHS, PATHS.column(keys))
     schema = objects_schema(instance)
     maps = current.commit.maps
@@ -123,12 +131,13 @@ def _without(
     )
 
 
-def _path_keys(catalog: Catalog, ids: NDArray[np.bytes_]) -> list[bytes]:
+def _path_keys(catalog: Catalog, ids: NDArray[np.bytes_], progress: Progress) -> list[bytes]:
     """Keys of the rows of `paths` where these objects, and no others, were last seen."""
     mine = set(key_bytes(ids))
+    scanned = advancing(scan_records(catalog, ids), progress, lambda part: len(part[1]))
     keys = sorted({
         path_key(seen.path.encode())
-        for _, records in scan_records(catalog, ids)
+        for _, records in scanned
         for record in records
         for seen in record.paths
     })  # fmt: skip

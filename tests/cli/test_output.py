@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -125,6 +126,28 @@ def test_a_script_does_not(capsys: Capture) -> None:
     with Output():
         notices.trying_again("s3://team", "no route", 20)
     assert capsys.readouterr() == ("", "")
+
+
+def test_short_phases_that_are_long_together_show_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    clock = iter((0.0, 0.2, 0.6, 0.8, 1.3))  # seconds: opened, started, one step, started, one step
+    monkeypatch.setattr(output, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with Output() as out:
+        progress = out.progress()
+        for label in ("one", "two"):
+            progress.start(label)
+            progress.advance()
+    assert terminal.getvalue() == "\rtwo  1  2/s\x1b[K\r\x1b[K"
+
+
+def test_no_bar_for_what_a_terminal_shows_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setattr(output, "BAR_AFTER", 0.0)
+    with Output() as out:
+        assert list(out.printing([[1], [2]])) == [[1], [2]]
+    assert terminal.getvalue() == ""
 
 
 def test_bar_lines() -> None:

@@ -53,7 +53,7 @@ def command(
       ldb commit --restore
     """
     pulls = app.settings.flag("core.auto_pull", False) if auto_pull is None else auto_pull
-    committed = commit(place_of(app), message, _name(dataset), restore, pulls)
+    committed = commit(place_of(app), message, _name(dataset), restore, pulls, out.progress())
     version = committed.version
     if out.as_json:
         out.json(version_json(version) if version else None)

@@ -45,7 +45,7 @@ def command(app: App, versions: tuple[str, ...], summary: bool, out: Output) -> 
         else:
             out.data(f"{counts.added} added, {counts.removed} removed, {counts.changed} changed")
         return
-    for line in diff.lines(place, old, new):
+    for line in out.printing(diff.lines(place, old, new), size=lambda _: 1):
         told = out.verbose and line.sign == "~"
         keys = diff.changed_keys(place, line) if told else []
         _print(line, keys, diff.changed_transforms(old, new, line) if told else [], out)

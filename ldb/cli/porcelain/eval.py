@@ -79,7 +79,7 @@ def command(
     evaluation = Evaluation(
         chosen.catalog, chosen.rows, shows or (Show("jquery", ""),), chosen.plugins
     )
-    for row in evaluation:
+    for row in out.printing(evaluation, len(chosen.rows), lambda _: 1):
         _print(row, json_only, indent, out)
     warn(out, tuple(evaluation.warnings()))
 

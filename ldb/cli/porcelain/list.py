@@ -62,7 +62,8 @@ def command(
             total = plural(numbers.objects, "data object")
             out.data(f"{total}, {numbers.annotated:,} with an annotation")
         return
-    for listing in list_rows(chosen.catalog, chosen.rows):
+    parts = list_rows(chosen.catalog, chosen.rows)
+    for listing in out.printing(parts, len(chosen.rows), lambda part: len(part.ids)):
         if out.as_json:
             for value in _json(listing):
                 out.json(value)

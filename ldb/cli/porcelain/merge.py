@@ -62,15 +62,17 @@ def command(
         raise click.UsageError("--ours and --theirs exclude each other")
     if len(names) == 1 and (into or message):
         raise click.UsageError("--into and -m make a version of two datasets: name both")
+    progress = out.progress()
     prefer: Prefer = "ours" if ours else "theirs" if theirs else ""
     place, specs = place_of(app), [parse_version(name) for name in names]
     try:
         if len(specs) == 1:
-            done = merge_into_draft(place, specs[0], prefer=prefer)
+            done = merge_into_draft(place, specs[0], prefer=prefer, progress=progress)
         else:
             done = merge_datasets(
-                place, specs[0], specs[1], into=into, prefer=prefer, message=message
-            )
+                place, specs[0], specs[1],
+                into=into, prefer=prefer, message=message, progress=progress,
+            )  # fmt: skip
     except Clashes as error:
         for clash in clashes(place, error.conflicts):
             _print(clash, out)

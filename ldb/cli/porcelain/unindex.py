@@ -39,7 +39,7 @@ def command(
       ldb unindex ds:root --tag broken
     """
     argv = argv_of("unindex", sources, filters, seed)
-    done = unindex(place_of(app), sources, filters, seed, argv)
+    done = unindex(place_of(app), sources, filters, seed, argv, out.progress())
     warn(out, done.warnings)
     if done.version is None:
         out.say("nothing to forget")

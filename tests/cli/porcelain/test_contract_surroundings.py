@@ -25,7 +25,7 @@ import zstandard
 from ldb.cli import main as entry
 from ldb.cli import output
 from tests.cli.conftest import Ldb, Result
-from tests.cli.porcelain.conftest import Pets, write
+from tests.cli.porcelain.conftest import Pets, Template, write
 from tests.clouds import servers
 from tests.clouds.buckets import Bucket
 from tests.clouds.faultproxy import FaultProxy
@@ -275,6 +275,48 @@ def test_bars_on_a_terminal_only(own_pets: Pets, monkeypatch: pytest.MonkeyPatch
         assert last.strip()
         assert "\r" not in own_pets.ok(*words, *(["-f"] if "-t" in words else [])).err
     assert terminal("index", "-q", data) == ""
+
+
+BARS = {
+    ("add", "ds:root", "--query", "class == 'dog'"): ["--query", "writing the draft"],
+    ("del", "--limit", "1"): ["comparing with the draft", "writing the draft"],
+    ("commit", "-m", "x"): ["copying nodes of the draft"],
+    ("merge", "ds:cats", "ds:dogs"): ["merging", "counting changes"],
+    ("merge", "ds:dogs"): ["merging", "counting changes"],
+    ("pull",): ["comparing with the draft", "looking up annotations"],
+    ("transform", "--add", "blur"): ["writing the draft"],
+    ("dedup", "--by", "class"): ["--by", "writing the draft"],
+    ("tag", "ds:root", "--add", "x"): ["tagging"],
+    ("unindex", "ds:root", "--query", "class == 'bird'"): ["looking in versions", "forgetting"],
+    ("diff", "ds:cats.v1", "ds:cats"): ["printing"],
+    ("list", "ds:root"): ["printing"],
+    ("eval", "ds:root"): ["printing"],
+    ("stats", "ds:root"): ["annotations"],
+    ("ds", "export", "ds:cats", "cats.tar"): ["copying"],
+    ("repack",): ["copying blobs"],
+    ("fsck",): ["checking files", "checking records"],
+}
+"""Commands whose work grows with the rows, and the bars that they show."""
+
+
+def test_every_long_command_shows_a_bar(
+    ldb: Ldb, template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = tmp_path / "instance"
+    shutil.copytree(template.instance, instance)
+    pets = Pets(ldb, template.data, tmp_path / "work")
+    pets.ok("config", "set", "core.instance", str(instance))
+    pets.ok("config", "set", "transform.blur.run", '["true"]')
+    for name in ("dogs", "cats"):
+        pets.ok("stage", "-f", f"ds:{name}")
+        pets.ok("add", "--query", f"class == '{name[:-1]}'")
+        pets.ok("commit")
+    terminal = Terminal(monkeypatch)
+    for words, labels in BARS.items():
+        said = terminal(*words)
+        for label in labels:
+            assert f"\r{label}  " in said, (words, said)
+        assert not re.search("|".join(map(re.escape, labels)), said.rpartition("\r\x1b[K")[2])
 
 
 # -- Ctrl-C ----------------------------------------------------------------------------
