@@ -27,7 +27,7 @@ from ldb.clouds.obstores import (
     says_taken,
     stats_of,
 )
-from ldb.errors import LdbError, StoreFailed
+from ldb.errors import LdbError, NotFound, StoreFailed
 from ldb.threads import aside, pool
 
 PAGE = 1000
@@ -170,7 +170,20 @@ class QuickClient:
         return self._whole().stream(wanted, piece)
 
     def head(self, key: str) -> Stat:
+        # A folder's name is no object's, as a rule. Once the whole client is there it is as quick.
+        if True not in self._made and is_plain_key(key) and may_use() and self._lacks(key):
+            raise NotFound("object", f"{self._url}/{key}")
         return self._whole().head(key)
+
+    def _lacks(self, key: str) -> bool:
+        """Whether the store says that it has no such object; what it has, `fast.py` tells."""
+        try:
+            aside(lambda: self._obstore().head(key))
+        except FileNotFoundError:
+            return True
+        except Exception:  # noqa: BLE001  (as above)
+            return False
+        return False
 
     def folders(self, prefix: str) -> Sequence[str]:
         return self._whole().folders(prefix)

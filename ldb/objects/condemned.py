@@ -19,6 +19,10 @@ from ldb.objects.packformat import PACKS, pack_key
 FOLDER = f"{PACKS}-gc/"
 """Sorts before all packs: a listing shows what is condemned before what is there."""
 
+DONE = b"\n"
+"""What a `done` mark holds. It stays for ever, and of S3 obstore cannot list an empty object:
+whoever wrote to the instance had to load s3fs."""
+
 MAX_NAMES = 50_000
 MAX_NUMBER = 9_999_999_999
 

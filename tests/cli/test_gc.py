@@ -60,9 +60,8 @@ def test_alone(ldb: Ldb, base: Path) -> None:
     assert "1 temporary" in said
     gone = before - files(base)
     assert len(gone) == 4
-    assert [path.name for path in (base / "instance/objects/pack/-gc").iterdir()] == [
-        "0000000001.done"
-    ]
+    (mark,) = (base / "instance/objects/pack/-gc").iterdir()
+    assert (mark.name, mark.read_bytes()) == ("0000000001.done", b"\n")
     assert "nothing to delete" in run(ldb, base, "--prune", "--alone")
     assert ldb("--instance", str(base / "instance"), "fsck").code == 0
     assert run(ldb, base, "-q", "--prune", "--alone") == ""

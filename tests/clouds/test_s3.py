@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldb.clouds.base import Client, Get
+from ldb.errors import NotFound
 from tests.clouds.buckets import Bucket
 from tests.contracts.client import ClientContract
 from tests.contracts.client_faults import ClientFaults
@@ -35,6 +36,21 @@ class TestObstore(TestS3fs):
                 "object_store",
                 "object_store",
             ]
+
+    def test_what_is_not_there_is_told_by_obstore_alone(self, store: Bucket) -> None:
+        """A folder is looked for as an object first; loading s3fs takes longer than indexing it."""
+        store.fill({"a/key": b"value"})
+        with store.proxied() as other:
+            client = other.client(library=self.library)
+            assert other.proxy is not None
+            with pytest.raises(NotFound, match=f"{other.url}/a$"):
+                client.head("a")
+            assert [seen.agent[:12] for seen in other.proxy.log] == ["object_store"]
+            assert client.head("a/key").size == 5
+            other.proxy.clear()
+            with pytest.raises(NotFound):
+                client.head("a")
+            assert len(other.proxy.log) == 1, "the whole client is there now"
 
     def test_an_empty_object_is_listed_as_it_is(self, store: Bucket, client: Client) -> None:
         """obstore drops the slash that some tools mark an empty folder with."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ldb.backends.base import Backend, Entry, Outcome
 from ldb.garbage.watch import Stopwatch
 from ldb.objects.condemned import (
+    DONE,
     FOLDER,
     MAX_NAMES,
     Condemned,
@@ -95,7 +96,7 @@ def claim(backend: Backend, folder: Folder, number: int, now: float, alone: bool
 
 def finish(backend: Backend, number: int) -> None:
     """Say that a list is swept, then clear away what that makes needless."""
-    backend.create(done_key(number), b"")
+    backend.create(done_key(number), DONE)
     clear(backend)
 
 
