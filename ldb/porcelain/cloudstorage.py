@@ -34,7 +34,7 @@ def add_cloud(
     """Register a bucket or a prefix, after listing it and reading (and writing) there now.
 
     Secret options, and addresses, go to the user's own settings; all that is not secret to the
-    instance's. What is None, or an option not given, stays as it was.
+    instance's. What is None, or an option not given, stays as it was; an empty one is taken back.
     """
     url = to_uri(path, place.cwd)
     given = dict(options or {})
@@ -57,7 +57,7 @@ def add_cloud(
         location = Location(
             url,
             read_add,
-            {**before.options, **plain},
+            {name: value for name, value in {**before.options, **plain}.items() if value},
             before.trust_etag if trust_etag is None else trust_etag,
         )
         check_location(settings, location, force)

@@ -38,6 +38,8 @@ def test_what_is_registered_is_kept_until_it_is_said_otherwise(s3: Team) -> None
     location = known(s3)["/p"]
     assert location.options == {**before.options, "requester_pays": "false"}
     assert (location.trust_etag, location.read_add) == (False, True)
+    s3.register("/p/", options={"requester_pays": ""})
+    assert known(s3)["/p"].options == before.options, "an empty one is taken back"
     del_storage(s3.place, f"{s3.bucket.url}/p")
     assert known(s3) == {}
 

@@ -119,6 +119,8 @@ def _text(name: str, value: str) -> str:
         raise click.UsageError(
             f"-o {name}: not JSON; text goes in double quotes, inside single ones for the shell"
         ) from None
+    if found is None:
+        return ""
     if isinstance(found, bool):
         if takes_text(name):
             raise click.UsageError(f"-o {name}: takes text, in double quotes")
