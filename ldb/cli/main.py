@@ -52,9 +52,19 @@ COMPLETE_VARIABLE = "_LDB_COMPLETE"
     epilog="`ldb COMMAND --help` tells more of a command.",
 )
 @click.option(
-    "-C", "folders", metavar="DIR", multiple=True, help="Run as if started in DIR; repeatable."
+    "-C",
+    "folders",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(file_okay=False),
+    help="Run as if started in DIR; repeatable.",
 )
-@click.option("--instance", metavar="PATH", help="Use the instance at this path or URL.")
+@click.option(
+    "--instance",
+    metavar="PATH",
+    type=click.Path(file_okay=False),
+    help="Use the instance at this path or URL.",
+)
 @click.version_option(__version__, prog_name="ldb", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, folders: tuple[str, ...], instance: str | None) -> None:

@@ -28,6 +28,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     _Type = click.ParamType[str]  # generic only in newer releases of click
     _TagsType = click.ParamType[tuple[str, ...]]
 else:
@@ -88,6 +90,24 @@ class Expression(_Type):
 
 expression = Expression("annotation")
 file_expression = Expression("file")
+
+
+class PathOrUrl(_Type):
+    """The type of what names a file or folder of this machine, or something else: a URL."""
+
+    name = "place"
+
+    def __init__(self, kind: str = "file") -> None:
+        """`kind`: what a shell offers, `file` or `dir`."""
+        self._kind = kind
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        # fish looks for the value, the other shells for the word at the cursor.
+        return [CompletionItem(incomplete, type=self._kind)]
 
 
 class LocalPath(click.Path):

@@ -104,7 +104,11 @@ def source_names(names: Names) -> Complete:
         found = datasets(ctx, param, incomplete)
         if len(incomplete) > len("ds:") and "ds:root".startswith(incomplete):
             found.append(CompletionItem("ds:root"))
-        return found if incomplete.startswith("ds:") else [*found, CompletionItem("", type="file")]
+        return (
+            found
+            if incomplete.startswith("ds:")
+            else [*found, CompletionItem(incomplete, type="file")]
+        )
 
     return complete
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import select
+import shlex
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -13,7 +20,7 @@ import pytest
 from ldb.cli import shells
 from ldb.cli.shells import dataset_names, source_names
 from ldb.errors import NotFound
-from tests.cli.conftest import Ldb
+from tests.cli.conftest import ROOT, Ldb
 
 NAMES = ["cats", "cat-photos", "dogs"]
 PARAM = click.Argument(["x"])
@@ -22,6 +29,8 @@ CTX = click.Context(click.Command("x"))
 # A program called ldb whose `show` command completes dataset names.
 PROGRAM = f"""\
 import sys
+import time
+from collections.abc import Callable, Iterator
 import click
 from ldb.cli import main, shells
 from ldb.cli.parsing import Command
@@ -102,6 +111,99 @@ def test_bash_offers(
     if shutil.which("bash") is None:
         pytest.skip("no bash here")
     assert bash(environment, bin_folder, line, breaks) == offered
+
+
+@pytest.fixture
+def place(ldb: Ldb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a pair, a dataset of it in an instance, and `ldb` on the path."""
+    work = Path.cwd()
+    (work / "data set").mkdir()
+    (work / "data set" / "one.jpg").write_text("one")
+    (work / "data set" / "one.json").write_text('{"class": "cat"}')
+    for line in (["init", "inst"], ["add-storage", "data set"], ["index", "data set"]):
+        assert ldb(*line).code == 0
+    assert ldb("stage", "ds:cats", "ws").code == 0
+    assert ldb("-C", str(work / "ws"), "add", "ds:root").code == 0
+    assert ldb("-C", str(work / "ws"), "commit").code == 0
+    program = tmp_path / "bin" / "ldb"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ldb.cli.main "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return work
+
+
+OFFERED = [
+    ("ldb list ds:c", ["ds:cats"], "list ds:cats"),
+    ("ldb stage ds:cats.", ["ds:cats.v1"], "stage ds:cats.v1"),
+    ("ldb status ds:", ["ds:cats"], "status ds:cats"),
+    ("ldb list --query cla", ["class"], "--query class"),
+    ("ldb stat", ["stats", "status"], "ldb stat"),
+    ("ldb config get core.inst", ["core.instance"], "get core.instance"),
+    ("ldb index data", ["data set/"], "index data set/"),
+    ("ldb list data\\ set/o", ["data set/one.jpg", "data set/one.json"], "data set/one.j"),
+    ("ldb -C w", ["ws/"], "-C ws/"),
+    ("ldb add-storage dat", ["data set/"], "add-storage data set/"),
+]
+"""What is typed, what is offered, and what the line holds when a tab has added what is sure."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
+def test_fish_offers(place: Path) -> None:
+    lines = "".join(f"complete -C {shlex.quote(line)}; echo --; " for line, *_ in OFFERED)
+    script = f"ldb completion -s fish | source; {lines}"
+    done = subprocess.run(["fish", "-c", script], cwd=place, capture_output=True, text=True)
+    assert done.stderr == ""
+    for (line, wanted, _), found in zip(OFFERED, done.stdout.split("--\n")):
+        offered = [each.partition("\t")[0].replace("\\", "") for each in found.splitlines()]
+        assert [each for each in wanted if each not in offered] == [], line
+
+
+Typed = Callable[[str], object]
+Until = Callable[[bytes], bytes]
+
+
+@contextlib.contextmanager
+def terminal(command: list[str], folder: Path) -> Iterator[tuple[Typed, Until]]:
+    """A program at a terminal: what types, and what reads until something was shown."""
+    ours, its = pty.openpty()
+    program = subprocess.Popen(
+        command, cwd=folder, stdin=its, stdout=its, stderr=its,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(its)
+
+    def until(end: bytes) -> bytes:
+        shown, late = b"", time.monotonic() + 60
+        while not shown.endswith(end):
+            assert select.select([ours], [], [], max(0, late - time.monotonic()))[0], shown
+            shown += os.read(ours, 1)
+        return shown
+
+    try:
+        yield lambda text: os.write(ours, text.encode()), until
+    finally:
+        program.kill()
+        program.wait()
+        os.close(ours)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+def test_zsh_completes(place: Path) -> None:
+    """Typed at a terminal, with a tab, and the line is shown instead of run."""
+    show = "show() { BUFFER=\"print -r -- '=''='${(qqq)BUFFER}'=''='\"; zle accept-line }"
+    with terminal(["zsh", "-f", "-i"], place) as (typed, until):
+        typed(
+            "unsetopt zle_bracketed_paste; setopt no_beep; autoload -Uz compinit; compinit -D -u\n"
+        )
+        typed(f'eval "$(ldb completion -s zsh)"; {show}; zle -N show; bindkey "^X" show\n')
+        for line, _, wanted in OFFERED:
+            typed(f"{line}\t\x18")
+            shown = until(b"==\r\n").decode().rpartition("\r\n==")[2]
+            assert wanted in shown.replace("\\", ""), line
 
 
 def test_names_are_found_anew_each_time() -> None:

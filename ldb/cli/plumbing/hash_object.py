@@ -8,7 +8,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import open_instance_of
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.plumbing.words import stdin
@@ -20,7 +20,7 @@ STDIN = "standard input"
 
 
 @click.command(cls=Command)
-@click.argument("files", metavar="[FILE]...", nargs=-1)
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=PathOrUrl())
 @click.option(
     "-t",
     "kind",

@@ -6,7 +6,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import open_instance_of
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.plumbing.words import lines
@@ -16,7 +16,13 @@ from ldb.porcelain.plumbing.packs import pack_objects, store_pack
 
 
 @click.command(cls=Command)
-@click.option("-o", "--output", metavar="FILE", help="Write the pack to a new FILE instead.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=PathOrUrl(),
+    help="Write the pack to a new FILE instead.",
+)
 @click.option("--stdout", "to_stdout", is_flag=True, help="Write the pack to standard output.")
 @output_options(json=True)
 @pass_app

@@ -6,7 +6,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import open_instance_of
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.objects.packformat import pack_name
@@ -15,7 +15,7 @@ from ldb.porcelain.plumbing.packs import entries, pack_named
 
 
 @click.command(cls=Command)
-@click.argument("pack")
+@click.argument("pack", type=PathOrUrl())
 @click.option("--blocks", "only", flag_value="blocks", help="Its blocks only.")
 @click.option("--blobs", "only", flag_value="blobs", help="Its blobs only.")
 @output_options(json=True)

@@ -6,7 +6,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import open_instance_of
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.plumbing.words import stdin
@@ -15,7 +15,7 @@ from ldb.porcelain.plumbing.packs import MAX_PACK, unpack_objects
 
 
 @click.command(cls=Command)
-@click.argument("file", required=False)
+@click.argument("file", required=False, type=PathOrUrl())
 @click.option("--loose", is_flag=True, help="Store each blob by itself, not the pack.")
 @click.option("-n", "--dry-run", is_flag=True, help="Check it, and store nothing.")
 @output_options(json=True)

@@ -6,7 +6,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import open_instance_of
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.objects.packformat import pack_name
@@ -16,7 +16,7 @@ CORRUPT = 5
 
 
 @click.command(cls=Command)
-@click.argument("packs", metavar="[PACK]...", nargs=-1)
+@click.argument("packs", metavar="[PACK]...", nargs=-1, type=PathOrUrl())
 @output_options(json=True)
 @pass_app
 def command(app: App, packs: tuple[str, ...], out: Output) -> int | None:

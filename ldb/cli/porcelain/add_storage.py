@@ -11,7 +11,7 @@ import click
 from ldb import settings
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.porcelain.storage import Added, add_storage
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, name="add-storage")
-@click.argument("path", metavar="PATH|URL")
+@click.argument("path", metavar="PATH|URL", type=PathOrUrl("dir"))
 @click.option(
     "-o",
     "--option",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,16 @@ from ldb.cli.options import output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Group
 from ldb.errors import NotFound
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # only while a shell asks
+
+    known = settings.KNOWN.items()
+    return [CompletionItem(key, help=why) for key, why in known if key.startswith(incomplete)]
 
 
 @click.group(cls=Group)
@@ -29,7 +40,7 @@ def command() -> None:
 
 
 @command.command("get")
-@click.argument("key")
+@click.argument("key", shell_complete=_names)
 @output_options(json=True)
 @pass_app
 def get(app: App, key: str, out: Output) -> None:
@@ -48,7 +59,7 @@ def get(app: App, key: str, out: Output) -> None:
 
 
 @command.command("set")
-@click.argument("key")
+@click.argument("key", shell_complete=_names)
 @click.argument("value")
 @output_options()
 @pass_app
@@ -65,7 +76,7 @@ def set_(app: App, key: str, value: str, out: Output) -> None:
 
 
 @command.command("unset")
-@click.argument("key")
+@click.argument("key", shell_complete=_names)
 @output_options()
 @pass_app
 def unset(app: App, key: str, out: Output) -> None:

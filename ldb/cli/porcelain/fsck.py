@@ -12,7 +12,7 @@ import click
 from ldb.backends.opening import open_backend
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import choice_of, configure_clouds, need_choice
-from ldb.cli.options import LocalPath, output_options
+from ldb.cli.options import LocalPath, PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.cli.showing import plural
@@ -41,7 +41,11 @@ FEW = 3
 )
 @click.option("--repair", is_flag=True, help="Mend what can be mended, then check.")
 @click.option(
-    "--from", "copy", metavar="PATH|URL", help="With --repair: another copy of the instance."
+    "--from",
+    "copy",
+    metavar="PATH|URL",
+    type=PathOrUrl("dir"),
+    help="With --repair: another copy of the instance.",
 )
 @output_options(json=True)
 @pass_app

@@ -13,7 +13,7 @@ from ldb.cli import showing
 from ldb.cli.app import App, pass_app
 from ldb.cli.formats import FormatName, params_option
 from ldb.cli.opening import engine_of, place_of
-from ldb.cli.options import TagList, engine_option, output_options
+from ldb.cli.options import PathOrUrl, TagList, engine_option, output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.errors import NotFound
@@ -30,7 +30,7 @@ FAILED = 1
 
 
 @click.command(cls=Command)
-@click.argument("paths", nargs=-1, metavar="PATH…")
+@click.argument("paths", nargs=-1, metavar="PATH…", type=PathOrUrl())
 @click.option(
     "-m",
     "--format",

@@ -9,7 +9,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import configure_clouds
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Command
 from ldb.foreign.trust import remember_made
@@ -20,7 +20,7 @@ from ldb.storage.location import check_slashes
 
 
 @click.command(cls=Command)
-@click.argument("place", metavar="PATH|URL")
+@click.argument("place", metavar="PATH|URL", type=PathOrUrl("dir"))
 @click.option("-f", "--force", is_flag=True, help="Replace the instance that is there already.")
 @click.option(
     "--object-hash",

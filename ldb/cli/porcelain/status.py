@@ -5,6 +5,8 @@ Reads a few small files and no map, and imports nothing that does.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ldb.cli.app import App, pass_app
@@ -18,9 +20,19 @@ from ldb.porcelain.status import DraftStatus, dataset_status, draft_status
 from ldb.refs.name import parse_version
 from ldb.workspace import check_owner, find, load_state
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _datasets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ldb.cli.shells import dataset_names  # only while a shell asks
+    from ldb.cli.sources import dataset_names_of
+
+    return dataset_names(dataset_names_of)(ctx, param, incomplete)
+
 
 @click.command(cls=Command)
-@click.argument("dataset", metavar="[ds:NAME]", required=False)
+@click.argument("dataset", metavar="[ds:NAME]", required=False, shell_complete=_datasets)
 @output_options(json=True)
 @pass_app
 def command(app: App, dataset: str | None, out: Output) -> None:

@@ -8,7 +8,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import open_instance_of, place_of
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output
 from ldb.cli.parsing import Group
 from ldb.instance import Location
@@ -59,7 +59,7 @@ def _remarks(location: Location) -> str:
 
 
 @command.command("del")
-@click.argument("path")
+@click.argument("path", type=PathOrUrl("dir"))
 @output_options()
 @pass_app
 def del_(app: App, path: str, out: Output) -> None:

@@ -6,7 +6,7 @@ import click
 
 from ldb.cli.app import App, pass_app
 from ldb.cli.opening import place_of
-from ldb.cli.options import output_options
+from ldb.cli.options import PathOrUrl, output_options
 from ldb.cli.output import Output, visible
 from ldb.cli.parsing import Command
 from ldb.cli.porcelain.log import spec_of
@@ -17,7 +17,7 @@ from ldb.porcelain.log import Reason, one_object, why
 
 
 @click.command(cls=Command)
-@click.argument("name", metavar="id:HASH|PATH")
+@click.argument("name", metavar="id:HASH|PATH", type=PathOrUrl())
 @click.argument(
     "dataset", metavar="[ds:NAME]", required=False, shell_complete=dataset_names(dataset_names_of)
 )
