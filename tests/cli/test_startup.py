@@ -109,8 +109,8 @@ QUERIES = f"{MAPS} jmespath orjson"
         ("config list", 17, ""),
         # A draft's totals and a version's stand in commits, which need no map and no numpy;
         # this is what people type most.
-        ("status", 47, BLOBS),
-        ("status ds:some", 47, BLOBS),
+        ("status", 50, BLOBS),
+        ("status ds:some", 50, BLOBS),
         ("cat-file --help", 53, BLOBS),
         # Maps are numpy columns: from here on numpy's 0.1 s are part of the start.
         ("log", 68, MAPS),
@@ -119,7 +119,7 @@ QUERIES = f"{MAPS} jmespath orjson"
         ("stage ds:other", 69, MAPS),
         ("commit --help", 68, MAPS),
         ("diff", 84, f"{MAPS} jmespath"),
-        ("index -m strict ../files", 103, MAPS),
+        ("index -m strict ../files", 107, MAPS),
         # Help of one command opens that command, with what it imports.
         ("index --help", 99, MAPS),
         # Whatever selects loads both ways of evaluating, on columns and row by row; of code of
