@@ -51,7 +51,7 @@ from ldb.porcelain.splitting import (
     mixed,
     strata_of,
 )
-from ldb.progress import SILENT, Progress
+from ldb.progress import SILENT, Progress, advancing
 from ldb.query.selected import Selected
 from ldb.refs.name import RefKind, RefName, VersionSpec, dataset_ref
 
@@ -152,9 +152,10 @@ def split(
     rows = version_rows(place, source)
     cut = _cut(place, rows, source, spec, before, progress)
     parts = []
+    progress.start("writing parts", int((cut.sides < len(refs)).sum()))
     for at, (name, ref) in enumerate(refs.items()):
         mine = rows.take(cut.sides == at)
-        root = _built(place.instance, mine, dry_run)
+        root = _built(place.instance, mine, dry_run, progress)
         version = before[name]
         new = version is None or dataset_root(version).root != root.root
         if dry_run:
@@ -303,11 +304,12 @@ class _Nowhere:
         return oid or oid_of(kind, payload)
 
 
-def _built(instance: Instance, rows: Selected, dry_run: bool) -> MapRoot:
+def _built(instance: Instance, rows: Selected, dry_run: bool, progress: Progress) -> MapRoot:
     """The map of some rows; written to the instance unless this is a dry run."""
     step = range(0, len(rows), CHUNK)
     parts = (rows.take(np.arange(at, min(at + CHUNK, len(rows)))) for at in step)
-    chunks = (Rows(each.ids, (each.annotations, each.transforms)) for each in parts)
+    every = (Rows(each.ids, (each.annotations, each.transforms)) for each in parts)
+    chunks = advancing(every, progress)
     schema = dataset_schema(instance)
     if dry_run:
         made = build(_Nowhere(), schema, chunks)

@@ -287,6 +287,7 @@ BARS = {
     ("transform", "--add", "blur"): ["writing the draft"],
     ("dedup", "--by", "class"): ["--by", "writing the draft"],
     ("tag", "ds:root", "--add", "x"): ["tagging"],
+    ("split", "ds:dogs", "a=0.5", "b=0.5"): ["writing parts"],
     ("unindex", "ds:root", "--query", "class == 'bird'"): ["looking in versions", "forgetting"],
     ("diff", "ds:cats.v1", "ds:cats"): ["printing"],
     ("list", "ds:root"): ["printing"],
