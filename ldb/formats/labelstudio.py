@@ -160,7 +160,9 @@ def _state_of(task: Any) -> State | None:
     Label Studio sets the `updated_at` of a task when it is labelled, or labels are taken away;
     not when predictions come, and its first versions did not have it.
     """
-    if not isinstance(task, dict) or not isinstance(task.get("data"), dict) or "id" not in task:
+    if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+        return None
+    if task.get("id") is None:
         return None
     labels = [task]
     for name in ("annotations", "predictions"):

@@ -234,6 +234,7 @@ def test_labels_taken_away_in_the_newest_export(scene: Scene, labels: Path, tmp_
     "changes",
     [
         {"id": 6},
+        {"id": None},
         {"project": 4},
         {"created_at": "2026-01-01T00:00:00Z"},
         {"updated_at": "2026-01-02T03:01:05.678901Z"},
