@@ -50,6 +50,10 @@ class App:
         )
         if found is None or "://" in found.where:
             return found
+        if ":/" in found.where:
+            from ldb.storage.location import check_slashes  # few paths have that
+
+            check_slashes(found.where)
         # the settings file is the same whatever folder one is in, so its paths start at home
         start = self.home if found.why.startswith("core.instance") else self.cwd
         path = os.path.join(start, os.path.expanduser(found.where))

@@ -57,6 +57,8 @@ def test_a_bucket_a_slash_short(ldb: Ldb, tmp_path: Path) -> None:
     assert (done.code, "write s3://bucket/ldb" in done.err) == (2, True)
     assert not (tmp_path / "work" / "s3:").exists()
     assert ldb("instantiate", "-t", "gs:/bucket/x").code == 2
+    named = ldb("--instance", "s3:/bucket/ldb", "list")
+    assert (named.code, "write s3://bucket/ldb" in named.err) == (2, True)
 
 
 def test_twice(ldb: Ldb, tmp_path: Path) -> None:
