@@ -25,6 +25,7 @@ from ldb.objects.indexrows import RecordRow
 from ldb.objects.model import BlobType
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX
+from ldb.system import local_part
 
 PATHS = Schema("paths", 0, (("content", 32), ("size", 8), ("mtime", 8), ("stamp", 16), ("kind", 1)))
 
@@ -207,7 +208,7 @@ def record_view(object_id: bytes, record: Record) -> dict[str, Any]:
 def split_path(uri: str) -> tuple[str, str]:
     """Protocol and path; a local path is shown without `file://`."""
     scheme, _, rest = uri.partition("://")
-    return (scheme, rest if scheme == "file" else uri)
+    return (scheme, local_part(rest) if scheme == "file" else uri)
 
 
 def iso_time(nanoseconds: int) -> str:

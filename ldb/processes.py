@@ -119,14 +119,19 @@ def _handed_out(team: Team, parts: Iterator[Any], doing: str) -> Iterator[Any]:
             send(pipe, part, doing)
             busy.append(pipe)
             part = next(parts, None)
-        for ready in wait(busy):
-            assert isinstance(ready, Connection)
+        for ready in awaited(busy):
             result = receive(ready, doing)
             if result is None:
                 busy.remove(ready)
                 idle.append(ready)
             else:
                 yield result
+
+
+def awaited(pipes: Sequence[Connection]) -> list[Connection]:
+    """Those that have something to be received, once there is one."""
+    found: list[Any] = wait(pipes)  # on Windows they are of another class
+    return found
 
 
 class Sized(Protocol):

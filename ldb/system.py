@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,12 +33,18 @@ CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
+_DRIVE = re.compile(r"/[A-Za-z]:(?=[\\/]|$)")
 _SURROGATE = 0x20000000
 """Bit of a reparse tag: the entry stands for another one, as links and junctions do."""
 _FAR = 0x7FFFFFF0
 """Where the byte lies that is locked while a file is appended to: behind all that is in it."""
 _NO_LOCKS = frozenset({errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP})
 _PAUSE, _TRIES = 0.002, 5000
+
+
+def local_part(path: str) -> str:
+    """The local path that stands behind `file://`: on Windows a drive has a slash before it."""
+    return path[1:] if WINDOWS and _DRIVE.match(path) else path
 
 
 def is_link(found: os.stat_result) -> bool:
@@ -56,14 +64,17 @@ def same_file(one: os.stat_result, other: os.stat_result) -> bool:
     return len(numbers) == 1 or 0 in numbers
 
 
+_seeking = threading.Lock()
+
 if hasattr(os, "pread"):
     read_at = os.pread
 else:
 
     def read_at(fd: int, size: int, offset: int) -> bytes:
-        """`os.pread`, where there is none: of a file that only this thread reads."""
-        os.lseek(fd, offset, os.SEEK_SET)
-        return os.read(fd, size)
+        """`os.pread`, where there is none."""
+        with _seeking:
+            os.lseek(fd, offset, os.SEEK_SET)
+            return os.read(fd, size)
 
 
 def set_mode(fd: int, mode: int) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ldb.backends.base import Buffer, Entry, Outcome, Range, check_key
 from ldb.backends.files import open_to_read, refuse_special, store_errors
 from ldb.errors import BadName, Corrupt, NotFound, StoreFailed
+from ldb.system import read_at
 
 BLOCK = 512
 INSIDE = "instance/"
@@ -57,7 +58,7 @@ class Archive:
     def read(self, start: int, size: int) -> bytes:
         """Bytes from a place in the file; fewer where it ends."""
         with store_errors(self.path):
-            return os.pread(self._file.fileno(), size, start)
+            return read_at(self._file.fileno(), size, start)
 
     def members(self) -> Iterator[Member]:
         """Every member in its order; raises `Corrupt` at what may not be there."""

@@ -15,6 +15,7 @@ from ldb.backends.base import Backend
 from ldb.backends.local import LocalBackend
 from ldb.backends.memory import MemoryBackend
 from ldb.errors import BadInput, Unsupported
+from ldb.system import local_part
 
 if TYPE_CHECKING:
     from ldb.backends.objectcache import CacheSettings
@@ -70,4 +71,4 @@ def _file_path(url: str) -> str:
         raise BadInput(url, "names another host", "a file address starts with file:///")
     if parts.query or parts.fragment:
         raise BadInput(url, "'?' and '#' must be written %3F and %23 in a file address")
-    return unquote(parts.path)
+    return local_part(unquote(parts.path))

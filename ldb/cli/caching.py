@@ -46,9 +46,9 @@ def folder_of(app: App, key: str, name: str) -> str:
     """The folder that a setting names, or `name` among the user's caches."""
     given = app.settings.get(key)
     if given:
-        from ldb.storage.location import LOCAL, has_scheme  # most users set none
+        from ldb.storage.location import has_scheme, without_scheme  # most users set none
 
-        given = given.removeprefix(LOCAL)
+        given = without_scheme(given)
         if has_scheme(given):
             raise BadInput(f"{key} in {app.settings.path}", f"{given} is no folder of this machine")
         return os.path.normpath(os.path.join(app.home, os.path.expanduser(given)))

@@ -17,6 +17,7 @@ mistake of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -29,6 +30,7 @@ from ldb import __version__
 from ldb.cli.app import app_of
 from ldb.cli.parsing import TableGroup
 from ldb.errors import BadInput, Conflict, Corrupt, LdbError, NotFound, Untrusted
+from ldb.system import WINDOWS
 
 EXIT_CODES: tuple[tuple[type[LdbError], int], ...] = (
     (BadInput, 2),
@@ -83,7 +85,8 @@ def main(args: Sequence[str] | None = None) -> int:
     _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # file names that are not UTF-8 come out as the bytes they are, as from ls and git
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+        # and lines end alike on every system
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
     code = _run(args)
     try:
         sys.stdout.flush()  # so that what stdout refuses shows here, not at exit
@@ -92,6 +95,8 @@ def main(args: Sequence[str] | None = None) -> int:
         return code or FAILED
     except OSError as error:
         _forget_stdout()
+        if WINDOWS and error.errno == errno.EINVAL:  # what a closed pipe says there
+            return code or FAILED
         return _report(f"standard output: {error.strerror or error}", "", FAILED)
     return code
 

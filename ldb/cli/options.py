@@ -15,7 +15,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -23,6 +23,7 @@ import click
 from ldb.cli.app import ENGINE, TRUST_ONCE
 from ldb.cli.output import Output
 from ldb.cli.parsing import FilterOption
+from ldb.system import WINDOWS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,9 +119,9 @@ class LocalPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         # most commands are given no path
-        from ldb.storage.location import LOCAL, check_slashes, has_scheme
+        from ldb.storage.location import check_slashes, has_scheme, without_scheme
 
-        path = str(value).removeprefix(LOCAL)
+        path = without_scheme(str(value))
         check_slashes(path)
         if has_scheme(path):
             self.fail(f"{path}: not a path on this machine, which is wanted here", param, ctx)
@@ -148,11 +149,20 @@ class TagList(_TagsType):
 def shell_words(text: str) -> tuple[str, ...]:
     """The type of options that take a name and its arguments in one word, as a shell splits it."""
     try:
-        words = tuple(shlex.split(text))
+        words = tuple(_split(text))
     except ValueError as error:
         raise click.BadParameter(f"{text!r}: {error}") from None
     if not words or not words[0]:
         raise click.BadParameter("no name is given")
+    return words
+
+
+def _split(text: str) -> Iterable[str]:
+    if not WINDOWS:
+        return shlex.split(text)
+    words = shlex.shlex(text, posix=True, punctuation_chars=False)
+    words.whitespace_split, words.commenters = True, ""
+    words.escape = ""  # there it divides the parts of a path
     return words
 
 

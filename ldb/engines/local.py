@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any
 
 from ldb.engines.base import AnyWork, Item, Result, Work
-from ldb.processes import Team, receive, send
+from ldb.processes import Team, awaited, receive, send
 
-IN_FLIGHT = 3
-"""Items a child has waiting, so that it never idles."""
+IN_FLIGHT = 3 if sys.platform == "linux" else 1
+"""Items a child has, some of them waiting, so that it never idles. Where a pipe holds 8 KiB (macOS,
+Windows) only one: this side would wait to send the next while the child waits to send a result."""
 
 MAX_AHEAD = 128
 """Items that may be finished before an earlier, slower one: bounds memory."""
@@ -95,8 +97,7 @@ class _Pool:
                 issued += 1
             if not any(load.values()):
                 break
-            for pipe in wait([each for each, count in load.items() if count]):
-                assert isinstance(pipe, Connection)
+            for pipe in awaited([each for each, count in load.items() if count]):
                 number, result = receive(pipe, self._doing)
                 ready[number] = result
                 load[pipe] -= 1

@@ -12,13 +12,16 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from ldb.errors import LdbError, NotFound
+from ldb.system import WINDOWS
 
 MAX_STDERR = 16 * 1024
 """Bytes of the end of its stderr that are kept."""
@@ -31,6 +34,10 @@ NOTICE = 0.2
 than the main one, nothing else wakes that."""
 
 _PIECE = 64 * 1024
+
+_GROUPS = hasattr(os, "killpg")
+"""Whether all that a program starts can be ended with it as a group, and pipes waited for: not on
+Windows. docs/design/030-windows-and-macos.md"""
 
 
 class ProgramFailed(LdbError):
@@ -59,18 +66,35 @@ def find_program(word: str, cwd: str, path: str) -> str:
     A word with a `/` is a path, from `cwd`. Any other is looked for in the absolute folders of
     `path` (`PATH`), so that what happens to lie in a folder is not run because of its name.
     """
-    if "/" in word:
-        found = os.path.normpath(os.path.join(cwd, word))
+    if is_path(word):
+        found = _as_file(os.path.normpath(os.path.join(cwd, word)))
         if not os.path.isfile(found):
             raise NotFound("program", word, "is the path right?")
         if not os.access(found, os.X_OK):
             raise ProgramFailed(word, "is not executable", hint=f"chmod +x {found}")
-        return found
+        return _refuse_batch(found, word)
     for folder in path.split(os.pathsep):
-        found = os.path.join(folder, word)
+        found = _as_file(os.path.join(folder, word))
         if os.path.isabs(folder) and os.path.isfile(found) and os.access(found, os.X_OK):
-            return found
+            return _refuse_batch(found, word)
     raise NotFound("program", word, "it is in no folder of PATH; is it installed?")
+
+
+def is_path(word: str) -> bool:
+    """Whether a word names a program by its path."""
+    return "/" in word or os.sep in word
+
+
+def _as_file(path: str) -> str:
+    """On Windows a program's name may be given without its `.exe`."""
+    return path if not WINDOWS or os.path.splitext(path)[1] else path + ".exe"
+
+
+def _refuse_batch(found: str, word: str) -> str:
+    # Windows hands what they are given to a shell, which takes some of it for commands.
+    if WINDOWS and found.lower().endswith((".bat", ".cmd")):
+        raise ProgramFailed(word, "is a batch file", hint="name the program that it starts")
+    return found
 
 
 class Programs:
@@ -120,7 +144,8 @@ class Programs:
         name = name or argv[0]
         child = self._start(argv, cwd, name, environ)
         try:
-            stdout, stderr = _converse(child, stdin, most, name)
+            converse = _converse if _GROUPS else _converse_by_threads
+            stdout, stderr = converse(child, stdin, most, name)
             code = child.wait()
         except BaseException:
             _tell(child, signal.SIGTERM)
@@ -140,9 +165,10 @@ class Programs:
         with self._lock:
             if self._stopped:
                 raise ProgramFailed(name, "was not started, because another one failed")
+            script = WINDOWS and argv[0].lower().endswith(".py")  # which runs no first line
             try:
                 child = subprocess.Popen(
-                    list(argv),
+                    [sys.executable, *argv] if script else list(argv),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -205,6 +231,64 @@ def _feed(fd: int, rest: memoryview) -> memoryview:
         return rest[:0]
 
 
+def _converse_by_threads(
+    child: subprocess.Popen[bytes], stdin: bytes, most: int, name: str
+) -> tuple[bytes, str]:
+    """The same where the system cannot wait for several pipes: a thread for each."""
+    assert child.stdin
+    assert child.stdout
+    assert child.stderr
+    into, out, err = child.stdin, child.stdout.fileno(), child.stderr.fileno()
+    said, told = bytearray(), bytearray()
+
+    def hear() -> None:
+        while len(said) <= most and (piece := os.read(out, _PIECE)):
+            said.extend(piece)
+
+    def heed() -> None:
+        while piece := os.read(err, _PIECE):
+            told[:] = (told + piece)[-MAX_STDERR:]
+
+    def feed() -> None:
+        rest = memoryview(stdin)
+        while rest:
+            rest = _feed(into.fileno(), rest)
+        with contextlib.suppress(OSError):
+            into.close()
+
+    # The one that listens first: it ends early where a program says too much.
+    waiting = [threading.Thread(target=each, daemon=True) for each in (hear, heed, feed)]
+    for thread in waiting:
+        thread.start()
+    for thread in waiting:
+        while thread.is_alive():
+            thread.join(NOTICE)
+        if len(said) > most:
+            stderr = bytes(told).decode("utf-8", "replace")
+            raise ProgramFailed(name, f"printed more than {most:,} bytes", stderr)
+    return bytes(said), bytes(told).decode("utf-8", "replace")
+
+
+def _kill_tree(child: subprocess.Popen[bytes]) -> None:
+    """End a program and all that it started, where there are no groups of processes."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired, AttributeError):
+        quiet = subprocess.DEVNULL
+        tool = [os.path.join(_system_folder(), "taskkill.exe"), "/T", "/F", "/PID", str(child.pid)]
+        subprocess.run(tool, stdin=quiet, stdout=quiet, stderr=quiet, timeout=PATIENCE, check=False)
+    with contextlib.suppress(OSError):
+        child.kill()
+
+
+def _system_folder() -> str:
+    """Where Windows has its own programs, whatever `PATH` says."""
+    import ctypes  # hardly a command ends a program
+
+    libraries: Any = getattr(ctypes, "windll")  # noqa: B009  (absent elsewhere)
+    found = ctypes.create_unicode_buffer(260)
+    libraries.kernel32.GetSystemDirectoryW(found, len(found))
+    return found.value
+
+
 def _ending(code: int) -> str:
     if code > 0:
         return f"failed with exit code {code}"
@@ -214,12 +298,19 @@ def _ending(code: int) -> str:
 
 
 def _tell(child: subprocess.Popen[bytes], number: int) -> None:
+    if not _GROUPS:
+        _kill_tree(child)
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
 
 
 def _end(child: subprocess.Popen[bytes], until: float) -> None:
     """End a program that was told to, and all that it started, for certain by a time."""
+    if not _GROUPS:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(PATIENCE)
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         _await_end(child, until)
         # Those that it started, and one that would not end.

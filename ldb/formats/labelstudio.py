@@ -39,7 +39,7 @@ from ldb.formats.base import (
 )
 from ldb.formats.jsonfiles import json_values
 from ldb.formats.keys import key_path, put_at, taken_at
-from ldb.storage.location import LOCAL, has_scheme, is_local, local_path, to_uri
+from ldb.storage.location import has_scheme, is_local, local_path, to_uri, uri_of
 
 INFO = "data-object-info"
 SERVED = "/data/local-files/?d="
@@ -273,7 +273,7 @@ class TaskFiles(BaseWriter):
             " -p document-root=DIR",
             item.path,
         )
-        return LOCAL + path
+        return uri_of(path)
 
 
 def _both(some: list[dict[str, Any]], rest: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

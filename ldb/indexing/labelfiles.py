@@ -14,7 +14,7 @@ from itertools import islice
 from typing import BinaryIO, NamedTuple, cast
 
 from ldb.errors import BadInput, LdbError, StoreFailed
-from ldb.storage.location import LOCAL
+from ldb.storage.location import without_scheme
 from ldb.storage.reading import read_bytes
 
 CHANGED = "was changed while it was read; index it again"
@@ -98,7 +98,7 @@ class LocalListing(Listed):
         return raw if (state.st_size, state.st_mtime_ns) == stood[:2] else BadInput(name, CHANGED)
 
     def _path(self, name: str) -> bytes:
-        return os.fsencode(self._uri[len(LOCAL) :] + name)
+        return os.fsencode(without_scheme(self._uri) + name)
 
 
 def _unread(name: str, error: OSError) -> BadInput:

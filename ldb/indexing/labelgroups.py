@@ -18,7 +18,7 @@ from ldb.indexing.scan import Scan
 from ldb.indexing.seen import Cursor, Seen
 from ldb.indexing.targets import Target
 from ldb.storage.listing import Folder, read_folder, walk
-from ldb.storage.location import LOCAL
+from ldb.storage.location import uri_bytes
 from ldb.storage.reading import settled_mtime
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def local_jobs(scan: Scan, target: Target) -> Iterator[FolderJobs]:
     """Jobs for a local folder, or for files of it that were named one by one."""
     assert target.labels is not None
     now = time.time_ns()
-    uri = LOCAL.encode() + target.folder
+    uri = uri_bytes(target.folder)
     if target.names is None:
         folders = list(walk(target.folder, scan.report, scan.skip))
     else:
@@ -76,8 +76,7 @@ def local_jobs(scan: Scan, target: Target) -> Iterator[FolderJobs]:
         folders = [_named(found, target.names)]
     whole = target.names is None
     groups: list[Group] = [
-        LocalGroup(each, LOCAL.encode() + each.path[:-1] + FOLDER_END, whole, now)
-        for each in folders
+        LocalGroup(each, uri_bytes(each.path)[:-1] + FOLDER_END, whole, now) for each in folders
     ]
     files = {
         _text(folder.path[len(target.folder) :] + name): Stood(size, mtime)

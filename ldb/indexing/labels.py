@@ -26,7 +26,7 @@ from ldb.objects.codec import decode, encode
 from ldb.objects.indexrows import KIND_DATA
 from ldb.objects.model import BlobType
 from ldb.storage.listing import Report
-from ldb.storage.location import LOCAL, has_scheme, is_local
+from ldb.storage.location import has_scheme, is_local, shown, uri_of
 
 _Name = TypeVar("_Name", str, bytes)
 
@@ -106,7 +106,7 @@ class Labels:
 
     def _path(self, source: str) -> bytes:
         uri = self.listing.uri
-        return os.fsencode((uri[len(LOCAL) :] if is_local(uri) else uri) + source)
+        return os.fsencode(shown(uri) + source)
 
     def _settle(self, waiting: Sequence[tuple[Labelled, bytes]], writer: BatchWriter) -> None:
         """Find the data objects of some annotations, and store these."""
@@ -232,7 +232,7 @@ class Labels:
         if has_scheme(path):
             uri = path
         elif path.startswith("/"):
-            uri = LOCAL + path if is_local(self.listing.uri) else ""
+            uri = uri_of(path) if is_local(self.listing.uri) else ""
         else:
             scheme, _, below = self.listing.uri.partition("://")
             rest = joined([*below.split("/"), *path.split("/")])

@@ -24,7 +24,7 @@ from ldb.objects.batch import BatchWriter
 from ldb.objects.codec import annotation_payload, annotation_payloads
 from ldb.objects.indexrows import KIND_ANNOTATION, KIND_DATA, KIND_LABELS
 from ldb.objects.model import MAX_PAYLOAD, BlobType
-from ldb.storage.location import LOCAL
+from ldb.storage.location import path_bytes
 from ldb.storage.reading import (
     COARSE_NS,
     HASHES,
@@ -155,7 +155,7 @@ class _Batch:
         start, prefix = len(self._keys), work.prefix
         self._keys += [prefix + name for name in work.names]
         uri = prefix[: -len(FOLDER_END)] + b"/"
-        folder = uri[len(LOCAL) :]
+        folder = path_bytes(uri)
         place_of = self._load(folder, work)
         chosen = [at for at, kind in enumerate(work.kinds) if kind == _DATA]
         if self._reader.strict and -1 in place_of.values():

@@ -33,7 +33,7 @@ from ldb.objects.store import ObjectStore
 from ldb.processes import default_processes
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX
-from ldb.storage.location import LOCAL, is_local, local_path
+from ldb.storage.location import is_local, local_path, uri_of
 
 if TYPE_CHECKING:
     from ldb.indexing.cloudread import CloudReader
@@ -299,7 +299,7 @@ class _Readers:
 
 def own_folder(instance: Instance) -> frozenset[tuple[int, int]]:
     """The instance's own folder, which is never indexed."""
-    uri = instance.url if "://" in instance.url else LOCAL + instance.url
+    uri = instance.url if "://" in instance.url else uri_of(instance.url)
     if not is_local(uri):
         return frozenset()
     with contextlib.suppress(OSError):

@@ -20,7 +20,7 @@ from ldb.indexing.targets import Target, only
 from ldb.indexing.walkers import LARGE, Listed, walk_large
 from ldb.objects.indexrows import KIND_DATA, KIND_LABELS
 from ldb.storage.listing import Folder, Report, read_folder, walk
-from ldb.storage.location import LOCAL, is_remote, shown
+from ldb.storage.location import is_remote, shown, uri_bytes
 
 BATCH = 1024
 """Jobs sent to a worker at a time."""
@@ -85,7 +85,7 @@ class Scan:
 
     def _jobs(self) -> Iterator[FolderJobs]:
         for target in self.targets:
-            prefix = LOCAL.encode() + target.folder
+            prefix = uri_bytes(target.folder)
             if target.labels is not None:
                 from ldb.indexing.labelgroups import local_jobs  # pairs do without
 
@@ -93,11 +93,11 @@ class Scan:
             elif target.names is None:
                 seen = Cursor(self.catalog.paths_under(prefix))
                 for folder in self._folders(target.folder):
-                    start = LOCAL.encode() + folder.path[:-1] + FOLDER_END
+                    start = uri_bytes(folder.path)[:-1] + FOLDER_END
                     yield from self._forget(seen.until(start))
                     if folder.unlisted:
                         # Whatever the index knows below it stays as it is.
-                        seen.until(_after(LOCAL.encode() + folder.path))
+                        seen.until(_after(uri_bytes(folder.path)))
                         continue
                     yield from self._compare(folder, seen.until(_after(start)), True)
                 yield from self._forget(seen.rest())
@@ -114,7 +114,7 @@ class Scan:
         if self.processes > 1 and known >= LARGE:
             return walk_large(root, self.report, self.skip, self.processes)
         # What the index knows nothing of needs no stat: all of it will be read.
-        stats = next(self.catalog.paths_under(LOCAL.encode() + root), None) is not None
+        stats = next(self.catalog.paths_under(uri_bytes(root)), None) is not None
         if self.engine is not None:
             from ldb.indexing.spreadwalk import walk_spread  # for clusters alone
 
@@ -135,7 +135,7 @@ class Scan:
         return Job(Kind.GONE, key[len(prefix) :])
 
     def _compare(self, listed: Folder | Listed, old: Seen, whole: bool) -> Iterator[FolderJobs]:
-        prefix = LOCAL.encode() + listed.path[:-1] + FOLDER_END
+        prefix = uri_bytes(listed.path)[:-1] + FOLDER_END
         known = isinstance(listed, Listed) and listed.same_as(old, len(prefix))
         if known and self._all_counted(old):
             self._count_unchanged(old)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ldb.formats.pairs import is_annotation, stem_of
 from ldb.storage.listing import Folder, Report
+from ldb.storage.location import slashed
 
 if TYPE_CHECKING:
     from ldb.formats.registry import Chosen
@@ -42,12 +43,12 @@ def targets_of(paths: Iterable[str]) -> list[Target]:
     folders: set[bytes] = set()
     files: dict[bytes, set[bytes]] = {}
     for path in paths:
-        raw = os.fsencode(path)
+        raw = os.fsencode(slashed(path))
         if os.path.isdir(raw):
-            folders.add(os.path.join(raw, b""))
+            folders.add(_slashed(raw))
         else:
             folder, name = os.path.split(raw)
-            files.setdefault(os.path.join(folder, b""), set()).add(name)
+            files.setdefault(_slashed(folder), set()).add(name)
     outer = {
         folder
         for folder in folders
@@ -58,6 +59,10 @@ def targets_of(paths: Iterable[str]) -> list[Target]:
         if not any(folder.startswith(other) for other in outer):
             targets.append(Target(folder, frozenset(names)))
     return sorted(targets, key=lambda each: each.folder)
+
+
+def _slashed(folder: bytes) -> bytes:
+    return folder if folder.endswith(b"/") else folder + b"/"
 
 
 def in_order(targets: Iterable[Target]) -> list[Target]:

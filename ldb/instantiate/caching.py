@@ -21,7 +21,7 @@ from ldb.instantiate.source import (
 from ldb.instantiate.target import Target
 from ldb.storage.bringing import Brought
 from ldb.storage.cache import Cache, Wrong
-from ldb.storage.location import LOCAL, is_local
+from ldb.storage.location import is_local, uri_of
 
 
 class CachedFetcher(Fetcher):
@@ -57,7 +57,7 @@ class CachedFetcher(Fetcher):
         if path is None:
             return False
         try:
-            super().fetch(LOCAL + path, object_id, size)
+            super().fetch(uri_of(path), object_id, size)
         except Stale:
             self._target.drop()
             return False
@@ -71,12 +71,12 @@ class CachedFetcher(Fetcher):
         if brought.data is not None and copied:
             self._target.make(brought.data)
         else:
-            super().fetch(LOCAL + brought.path, object_id, size)
+            super().fetch(uri_of(brought.path), object_id, size)
 
     def _keep(self, uri: str, object_id: bytes, size: int) -> str:
         """Put a local file's content into the cache; the URI it has there."""
         try:
-            return LOCAL + self._cache.keep(object_id, size, _pieces(source_path(uri)))
+            return uri_of(self._cache.keep(object_id, size, _pieces(source_path(uri))))
         except Wrong as error:
             raise Stale(error.why) from None
 

@@ -30,6 +30,7 @@ from ldb.instantiate.target import (
 from ldb.instantiate.workers import write_parts
 from ldb.instantiate.write import BatchResult, WriteOptions
 from ldb.processes import default_processes
+from ldb.storage.location import without_scheme
 from ldb.storage.remote import Clients
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _open(folder: str) -> Target:
 
 def _own_folder(instance: Instance) -> str:
     """The instance's own folder; empty where it is not a local one."""
-    url = instance.url.removeprefix("file://")
+    url = without_scheme(instance.url)
     return url if os.path.isabs(url) else ""
 
 

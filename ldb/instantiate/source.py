@@ -20,7 +20,7 @@ from ldb.instantiate.options import Link
 from ldb.instantiate.target import Target, write_all
 from ldb.storage.location import local_path
 from ldb.storage.reading import HASHES
-from ldb.system import BINARY, CLOEXEC, NONBLOCK, read_at, same_file
+from ldb.system import BINARY, CLOEXEC, NONBLOCK, WINDOWS, read_at, same_file
 
 WHOLE = 4 * 1024 * 1024
 """Files up to this size in bytes are read in one call and verified before any is written."""
@@ -184,9 +184,14 @@ def source_path(uri: str) -> bytes:
         path = local_path(uri).encode()
     except Unsupported as error:
         raise Stale(f"cannot be read: {error.hint}") from None
-    if b"\0" in path or not path.startswith(b"/"):
+    if b"\0" in path or not _is_whole(path):
         raise Stale("is not a path")
     return path
+
+
+def _is_whole(path: bytes) -> bool:
+    """Whether a path names one place whatever folder, or on Windows drive, the process is in."""
+    return os.path.isabs(path) and (not WINDOWS or bool(os.path.splitdrive(path)[0]))
 
 
 def _pieces(source: int) -> Iterator[bytes]:

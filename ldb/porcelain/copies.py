@@ -26,7 +26,7 @@ from ldb.porcelain.place import Place
 from ldb.progress import Progress
 from ldb.storage.importing import Imported, import_file
 from ldb.storage.listing import Folder, read_folder, walk
-from ldb.storage.location import LOCAL, is_remote, local_path, shown
+from ldb.storage.location import is_remote, local_path, shown, uri_of
 
 if TYPE_CHECKING:
     from ldb.formats.webdataset import Sample, Shards
@@ -54,7 +54,7 @@ class Copies:
     def targets_for(self, paths: Sequence[str]) -> list[Target]:
         """What to index for these: themselves, or their copies."""
         settings = self._instance.settings()
-        known = [each for each in paths if _in_location(settings, LOCAL + each)]
+        known = [each for each in paths if _in_location(settings, uri_of(each))]
         others = sorted(set(paths) - set(known))
         if others:
             self._open(_read_add(settings, others))
@@ -203,7 +203,7 @@ def _read_add(settings: Settings, paths: Sequence[str]) -> str:
     """Where files from outside all locations are copied to: its URL; raises `BadInput`."""
     for path in paths:
         inside = [
-            each.url for each in settings.locations if each.url.startswith(LOCAL + path + "/")
+            each.url for each in settings.locations if each.url.startswith(uri_of(path) + "/")
         ]
         if inside:
             raise BadInput(

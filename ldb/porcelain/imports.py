@@ -57,6 +57,7 @@ from ldb.porcelain.plumbing.rev_list import reachable, rev_list
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX, RefKind, RefName, dataset_ref
 from ldb.refs.store import Advanced, Ref
+from ldb.storage.location import uri_of
 from ldb.storage.reading import HASHES
 
 LOCAL = b"file://"
@@ -386,7 +387,7 @@ def import_data(
     How many were written; those that are there already are not written again. Raises
     `BadInput` for a folder in no storage location, `Corrupt` at a file that is not its object.
     """
-    where = LOCAL.decode() + os.path.normpath(folder)
+    where = uri_of(os.path.normpath(folder))
     if not any(each.holds(where) for each in place.instance.settings().locations):
         raise BadInput("--data", f"{folder} is in no storage location", f"ldb add-storage {folder}")
     with store_errors(folder):

@@ -25,7 +25,7 @@ from ldb.porcelain.place import Place
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX, VersionSpec
 from ldb.storage.listing import name_objection
-from ldb.storage.location import is_glob, is_remote, local_path, to_uri
+from ldb.storage.location import is_glob, is_remote, local_path, slashed, to_uri
 
 if TYPE_CHECKING:
     from ldb.formats.registry import Chosen
@@ -146,7 +146,7 @@ def expand(text: str, cwd: str) -> list[str]:
         return [path]
     if not is_glob(text):
         raise NotFound("path", text)
-    matches = sorted(glob.glob(path, recursive=True))
+    matches = sorted(map(slashed, glob.glob(path, recursive=True)))
     if not matches:
         raise NotFound("path", text, "nothing fits the pattern")
     return matches

@@ -17,7 +17,7 @@ from ldb.errors import BadInput, Conflict, StoreFailed
 from ldb.foreign.files import FOLDER as CODE
 from ldb.foreign.trust import remember_made
 from ldb.instance import Instance, Location, add_location
-from ldb.storage.location import LOCAL, REMOTE
+from ldb.storage.location import REMOTE, uri_of
 
 if TYPE_CHECKING:
     from ldb.backends.bucket import BucketBackend
@@ -108,7 +108,7 @@ def quick_start(home: Path, author: str) -> Instance:
     except OSError as error:
         raise StoreFailed(storage, str(error.strerror)) from None
     # One's own instance asks of nobody where the data may be: all object stores are in.
-    locations = [Location(LOCAL + str(storage), read_add=True), *map(Location, REMOTE)]
+    locations = [Location(uri_of(str(storage)), read_add=True), *map(Location, REMOTE)]
     instance.update_settings(lambda old: reduce(add_location, locations, old), author)
     config = settings.config_path(home)
     if made is None:

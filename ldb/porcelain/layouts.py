@@ -19,7 +19,7 @@ from ldb.formats.pairs import AUTO, BARE, pair
 from ldb.formats.registry import FORMATS, Chosen, chosen, recognise
 from ldb.indexing.targets import Target, targets_of
 from ldb.instance import Settings
-from ldb.storage.location import LOCAL
+from ldb.storage.location import uri_of
 
 if TYPE_CHECKING:
     from ldb.indexing.cloudtargets import CloudTarget
@@ -91,7 +91,7 @@ class Layouts:
         return found
 
     def _of_local(self, path: str) -> Chosen:
-        inside = any(each.holds(LOCAL + path) for each in self.settings.locations)
+        inside = any(each.holds(uri_of(path)) for each in self.settings.locations)
         here = self.asked
         if here.name == AUTO:
             here = recognised(LocalPeek(path)) if os.path.isdir(path) else chosen(BARE, {}, True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -325,7 +326,7 @@ def _uri(protocol: Any, path: str) -> str:
     if "://" in path:
         path = path.partition("://")[2]
     if scheme == "file":
-        return "file://" + os.path.normpath("/" + path.lstrip("/"))
+        return "file://" + posixpath.normpath("/" + path.lstrip("/"))
     return f"{scheme}://{path.strip('/')}"
 
 

@@ -22,7 +22,7 @@ from ldb.errors import BadInput, NotFound, Untrusted
 from ldb.foreign.calling import Row, answered, most_bytes, request_of
 from ldb.foreign.files import FOLDER, Code, kind_of
 from ldb.foreign.functions import Found, load_functions
-from ldb.foreign.programs import Programs, find_program
+from ldb.foreign.programs import Programs, find_program, is_path
 from ldb.foreign.trust import Judged, argv_of, judge
 from ldb.instantiate.annotation import annotation_text
 from ldb.objects.codec import encode
@@ -94,7 +94,7 @@ class PlacePlugins:
         if argv := self._configured(name):
             program = find_program(argv[0], self._place.own.home, self._place.own.path)
             return self._by_program([program, *argv[1:], *arguments], name)
-        if "/" in name:
+        if is_path(name):
             program = find_program(name, self._place.cwd, "")
             return self._by_program([program, *arguments], name)
         near = by_nearness(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ldb.errors import BadInput, NotFound
 from ldb.foreign.own import Own
+from ldb.foreign.programs import is_path
 from ldb.foreign.trust import argv_of, grant_transforms
 from ldb.ids import NO_OID
 from ldb.maps import Changes, Rows
@@ -123,7 +124,7 @@ def named(own: Own, names: Sequence[str]) -> dict[str, Argv | None]:
 def _absolute(argv: Sequence[str], home: str) -> list[str]:
     """A path of a program in the settings starts at the home folder, wherever it is run from."""
     program, *rest = argv
-    return [os.path.normpath(os.path.join(home, program)) if "/" in program else program, *rest]
+    return [os.path.normpath(os.path.join(home, program)) if is_path(program) else program, *rest]
 
 
 def _change(

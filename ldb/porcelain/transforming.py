@@ -284,7 +284,7 @@ def _found(folder: str, title: str, what: str) -> Iterator[Output]:
                 raise ProgramFailed(what, f"left {each!r}, which is no plain file")
         for each in files:
             full = os.path.join(path, each)
-            name = "-".join(map(clean, os.path.relpath(full, folder).split("/")))
+            name = "-".join(map(clean, os.path.relpath(full, folder).split(os.sep)))
             if folded(name) in names:
                 raise ProgramFailed(what, f"left two files whose name becomes {name!r}")
             names.add(folded(name))

@@ -25,7 +25,7 @@ from ldb.instantiate.target import MANIFEST
 from ldb.maps import lookup
 from ldb.porcelain.place import Place
 from ldb.storage.listing import walk
-from ldb.storage.location import is_glob, is_local, local_path
+from ldb.storage.location import is_glob, is_local, local_path, slashed
 from ldb.workspace import FOLDER, find, load_state
 
 _ID_INSIDE = re.compile(r"(?:^|-)([0-9a-f]{64}|[0-9a-f]{32})\.")
@@ -53,7 +53,7 @@ def written_files(place: Place, uri: str) -> list[Written]:
     root = find(place.cwd)
     if root is None or not is_local(uri) or load_state(root).instance_id != place.instance.id:
         return []
-    path = local_path(uri)
+    root, path = slashed(root), local_path(uri)
     manifests = _Manifests(root, 2 * place.instance.id_bytes)
     found = [manifests.written(file) for file in _files(path, root)]
     return _known(place, [each for each in found if each is not None])
@@ -74,7 +74,7 @@ class Standing:
 
 def standing(place: Place) -> Standing:
     """What stands in the workspace; `Conflict` where a run that wrote there has not ended."""
-    root = place.need_workspace().folder
+    root = slashed(place.need_workspace().folder)
     manifests = _Manifests(root, 2 * place.instance.id_bytes)
     paths = list(_files(root, root))
     found = [each for path in paths if (each := manifests.written(path)) is not None]
@@ -106,7 +106,7 @@ def standing(place: Place) -> Standing:
 def _files(path: str, root: str) -> Iterator[str]:
     """Files that a path names and that lie in the workspace at `root`, in no other inside it."""
     if not os.path.lexists(path) and is_glob(path):
-        matches = sorted(glob.glob(path, recursive=True))
+        matches = sorted(map(slashed, glob.glob(path, recursive=True)))
     else:
         matches = [path]
     for match in matches:

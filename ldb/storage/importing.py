@@ -41,7 +41,7 @@ def import_file(source: bytes, annotation: bytes, root: bytes, algorithm: str) -
     name, _ = hash_file(source, algorithm)
     hexed = name.hex().encode()
     below = (FOLDER, hexed[:2], hexed)
-    copy = os.path.join(root, *below, os.path.basename(source))
+    copy = b"/".join([root.rstrip(b"/"), *below, os.path.basename(source)])
     with _folder(root, below) as folder:
         if not folder.has(os.path.basename(copy)):
             folder.copy(source, os.path.basename(copy), algorithm, name)

@@ -52,7 +52,7 @@ class Walk:
         above: Skip = frozenset(),
         stats: bool = True,
     ) -> None:
-        self._stack = [(os.path.join(root, b""), skip | above)]
+        self._stack = [(root if root.endswith(b"/") else root + b"/", skip | above)]
         self._report = report
         self._skip = skip
         self._stats = stats
@@ -96,7 +96,7 @@ def walk(
 def identity(path: bytes) -> tuple[int, int]:
     """Device and inode of a folder; raises `OSError`."""
     status = os.stat(path)
-    return status.st_dev, status.st_ino
+    return status.st_dev, status.st_ino or hash(path)  # 0: some file systems of Windows
 
 
 def read_folder(path: bytes, report: Report, stats: bool = True) -> tuple[Folder, list[bytes]]:

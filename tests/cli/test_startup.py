@@ -109,17 +109,17 @@ QUERIES = f"{MAPS} jmespath orjson"
         ("config list", 17, ""),
         # A draft's totals and a version's stand in commits, which need no map and no numpy;
         # this is what people type most.
-        ("status", 50, BLOBS),
-        ("status ds:some", 50, BLOBS),
+        ("status", 51, BLOBS),
+        ("status ds:some", 51, BLOBS),
         ("cat-file --help", 53, BLOBS),
         # Maps are numpy columns: from here on numpy's 0.1 s are part of the start.
-        ("log", 68, MAPS),
-        ("ds list", 67, MAPS),
+        ("log", 69, MAPS),
+        ("ds list", 68, MAPS),
         ("storage list", 67, MAPS),
-        ("stage ds:other", 69, MAPS),
-        ("commit --help", 68, MAPS),
+        ("stage ds:other", 70, MAPS),
+        ("commit --help", 69, MAPS),
         ("diff", 84, f"{MAPS} jmespath"),
-        ("index -m strict ../files", 107, MAPS),
+        ("index -m strict ../files", 109, MAPS),
         # Help of one command opens that command, with what it imports.
         ("index --help", 99, MAPS),
         # Whatever selects loads both ways of evaluating, on columns and row by row; of code of

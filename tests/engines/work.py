@@ -76,3 +76,18 @@ class _Squaring:
             name.write_text(text)
             name.rename(name.with_suffix(".done"))
             self.waiting.clear()
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Work that gives back what it is given."""
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[Echo]:
+        yield self
+
+    def do(self, item: bytes) -> bytes:
+        return item
+
+    def settle(self) -> None:
+        """Nothing."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -13,6 +17,7 @@ from hypothesis import strategies as st
 from ldb.storage import folders
 from ldb.storage.folders import NEW, READ, Folder, PathFolder, open_folder
 from ldb.storage.windowsnames import windows_objection
+from ldb.system import is_link
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
 
@@ -160,8 +165,6 @@ def test_names_that_do_not(name: str) -> None:
 @given(name=st.text(min_size=1, max_size=8))
 def test_what_windows_drops_or_splits_is_refused(name: str) -> None:
     if not windows_objection(name):
-        import ntpath
-
         assert ntpath.split(ntpath.join("C:\\in", name)) == ("C:\\in", name)
         assert name == name.rstrip(". ")
 
@@ -175,3 +178,12 @@ def test_by_path_with_the_names_of_windows(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(OSError, match="Invalid"):
             root.enter(name, make=True)
     assert root.names() == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "leads"), [(0xA000000C, True), (0xA0000003, True), (0x9000001A, False), (0, False)]
+)
+def test_links_of_windows(tag: int, leads: bool) -> None:
+    """Symbolic link, junction, placeholder of a cloud drive, plain folder."""
+    found = SimpleNamespace(st_mode=stat.S_IFDIR | 0o700, st_reparse_tag=tag)
+    assert is_link(cast("os.stat_result", found)) is leads

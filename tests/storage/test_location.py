@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import ntpath
+from pathlib import PureWindowsPath
+
 import pytest
 
+from ldb import system
 from ldb.errors import BadInput, Unsupported
-from ldb.storage.location import absolute, has_scheme, is_glob, is_local, local_path, shown, to_uri
+from ldb.storage import location
+from ldb.storage.location import (
+    absolute,
+    has_scheme,
+    is_glob,
+    is_local,
+    local_path,
+    path_bytes,
+    shown,
+    to_uri,
+    uri_bytes,
+    uri_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +105,57 @@ def test_urls_that_would_put_a_secret_into_the_index_are_refused(url: str) -> No
     with pytest.raises(BadInput) as caught:
         to_uri(url, "/")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture
+def on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths as Windows has them."""
+    monkeypatch.setattr(location, "_path", ntpath)
+    monkeypatch.setattr(location, "WINDOWS", True)
+    monkeypatch.setattr(system, "WINDOWS", True)
+
+
+@pytest.mark.usefixtures("on_windows")
+@pytest.mark.parametrize(
+    ("text", "uri"),
+    [
+        ("C:\\data", "file:///C:/data"),
+        ("c:\\data\\", "file:///C:/data"),
+        ("C:/data/x y", "file:///C:/data/x y"),
+        ("C:\\", "file:///C:/"),
+        ("D:\\a\\..\\b", "file:///D:/b"),
+        ("a\\b", "file:///C:/here/a/b"),
+        ("..\\b", "file:///C:/b"),
+        ("\\b", "file:///C:/b"),
+        ("file:///C:/data", "file:///C:/data"),
+        ("file:///c:/data/", "file:///C:/data"),
+        ("C://data", "file:///C:/data"),
+        ("\\\\host\\share\\x", "file:////host/share/x"),
+        ("\\\\?\\C:\\data", "file:///C:/data"),
+        ("s3://bucket/x", "s3://bucket/x"),
+    ],
+)
+def test_windows_paths(text: str, uri: str) -> None:
+    assert to_uri(text, "C:\\here") == uri
+    if is_local(uri):
+        path = local_path(uri)
+        assert PureWindowsPath(path).is_absolute()
+        assert (uri_of(path), shown(uri)) == (uri, path)
+        assert to_uri(path, "C:\\elsewhere") == uri
+        raw = uri.encode()
+        assert (path_bytes(raw), uri_bytes(path.encode())) == (path.encode(), raw)
+
+
+@pytest.mark.usefixtures("on_windows")
+def test_paths_of_other_systems_stay_what_they_are() -> None:
+    assert local_path("file:///data/x") == "/data/x"
+    assert uri_of("/data/x") == "file:///data/x"
+    assert not has_scheme("C:\\data")
+    assert not has_scheme("C:/data")
+    assert absolute("x", "C:\\here") == "C:\\here\\x"
+
+
+def test_a_drive_is_a_name_like_others_elsewhere() -> None:
+    assert to_uri("C:\\data", "/here") == "file:///here/C:\\data"
+    assert local_path("file:///C:/data") == "/C:/data"
+    assert not has_scheme("C://data")
