@@ -228,7 +228,7 @@ class Loss:
     why: str
     count: int
     first: str
-    """Where it was met first: a data file's path."""
+    """The first by name that it was met at: a data file's path."""
 
 
 MOST_LOSSES = 50
@@ -246,7 +246,8 @@ class Losses:
         if why not in self._found and len(self._found) >= MOST_LOSSES:
             why = "the same for other reasons"
         count, first = self._found.get(why, (0, where))
-        self._found[why] = (count + 1, first)
+        # By name: in which order objects come depends on which worker wrote which pack.
+        self._found[why] = (count + 1, min(first, where))
 
     @property
     def found(self) -> list[Loss]:
