@@ -27,7 +27,7 @@ for module, names in (
     (os, '''O_NOFOLLOW O_NONBLOCK O_CLOEXEC O_DIRECTORY O_SYNC geteuid getuid getegid getgid
         getgroups fchmod fchown chown lchown killpg getpgid setsid sched_getaffinity fork mkfifo
         pread preadv pwrite pwritev sendfile statvfs fstatvfs sync uname sysconf waitid wait3 wait4
-        WNOHANG WEXITED WNOWAIT P_PID lockf posix_fadvise posix_fallocate getxattr forkpty'''),
+        WEXITED WNOWAIT P_PID lockf posix_fadvise posix_fallocate getxattr forkpty'''),
     (signal, '''SIGHUP SIGKILL SIGPIPE SIGALRM SIGUSR1 SIGUSR2 SIGCHLD SIGQUIT SIGSTOP SIGCONT
         pthread_sigmask pthread_kill sigwait sigpending setitimer alarm pause siginterrupt'''),
     (select, "poll epoll"),
@@ -36,6 +36,8 @@ for module, names in (
     for name in names.split():
         if hasattr(module, name):
             delattr(module, name)
+ended = os.kill
+subprocess.Popen.kill = lambda child: ended(child.pid, 9)
 def kill(pid, number):
     raise AssertionError("on Windows this ends the process")
 os.kill = kill
@@ -50,6 +52,9 @@ for line in sys.stdin.read().splitlines():
     code = main(line.split("|"))
     print(f"\\n#{code}")
 """
+
+
+REVERSED = "import json, sys; print(json.dumps([row[0] for row in json.load(sys.stdin)][::-1]))"
 
 
 class Done(NamedTuple):
@@ -97,6 +102,8 @@ def test_without_posix(tmp_path: Path, data: Path, environment: dict[str, str]) 
     for folder in (others / "sub", outside, tmp_path / "copies"):
         folder.mkdir(parents=True)
     (others / "cats").symlink_to(outside)
+    (tmp_path / "reversed.py").write_text(REVERSED)
+    (tmp_path / "endless.py").write_text("while True: print('x' * 9999)")
     lines = [
         f"init|{tmp_path / 'instance'}",
         f"add-storage|{data}",
@@ -118,10 +125,15 @@ def test_without_posix(tmp_path: Path, data: Path, environment: dict[str, str]) 
         "fsck",
         "verify|ds:cats",
         f"ds|export|ds:cats|{tmp_path / 'cats.tar'}|--with-data",
+        f"list|ds:cats|--pipe|{sys.executable}|{tmp_path / 'reversed.py'}",
+        f"list|ds:cats|--pipe|{sys.executable}|{tmp_path / 'endless.py'}",
     ]
     done, said = run(tmp_path, environment, lines)
-    through_a_link = 14
-    assert [at for at, each in enumerate(done) if each.code] == [through_a_link], said
+    through_a_link, endless = 14, 21
+    assert [at for at, each in enumerate(done) if each.code] == [through_a_link, endless], said
+    assert "printed more than" in said
+    there = [line for line in done[15].printed.splitlines() if line]
+    assert [line for line in done[20].printed.splitlines() if line] == there[::-1]
     assert "cats/tom.jpg: a symbolic link is where a folder is needed" in said
     kept = [name for name in names(cats) if name[0] != "."]
     assert [name.partition("-")[0] for name in kept] == ["kit", "kit", "tom", "tom"]
