@@ -67,8 +67,12 @@ class CloudReader:
         tags: tuple[str, ...],
         strict: bool,
         clients: Clients,
+        where: str = "",
     ) -> None:
-        """`run_time`: milliseconds since 1970, when the run started."""
+        """`run_time`: milliseconds since 1970, when the run started.
+
+        `where` is said of what cannot be read, by a worker whose rights are not the driver's.
+        """
         self.writer = writer
         self.algorithm = algorithm
         self.id_bytes = id_bytes
@@ -76,6 +80,7 @@ class CloudReader:
         self.tags = tags
         self.strict = strict
         self.clients = clients
+        self.where = where
         self._succeeded = time.monotonic()
         self._failures = 0
 
@@ -247,6 +252,8 @@ class _Work:
     def _failed(self, wanted: Pinned, error: LdbError) -> None:
         """An object that could not be read or parsed."""
         why = error.why if isinstance(error, BadInput) else why_unread(error)
+        if isinstance(error, StoreFailed):
+            why += self.reader.where
         self.problems.append(Problem(wanted.uri, why))
 
     def result(self) -> BatchResult:

@@ -273,6 +273,7 @@ class _Readers:
         self._given = (writer, each.algorithm, each.id_bytes, each.run_time, each.tags, each.strict)
         self._local = Reader(*self._given)
         self._cloud: CloudReader | None = None
+        self._where = f" (on the worker at {platform.node()})" if each.objects is None else ""
 
     def __enter__(self) -> _Readers:
         return self
@@ -293,7 +294,7 @@ class _Readers:
             from ldb.indexing.cloudread import CloudReader
             from ldb.storage.remote import Clients
 
-            self._cloud = CloudReader(*self._given, Clients())
+            self._cloud = CloudReader(*self._given, Clients(), self._where)
         return self._cloud.read(batch)
 
 

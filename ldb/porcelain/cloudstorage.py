@@ -9,13 +9,13 @@ from contextlib import suppress
 from ldb.clouds.base import Client, Get
 from ldb.clouds.opening import open_client
 from ldb.clouds.options import options_for, read_options
-from ldb.errors import BadInput, LdbError
+from ldb.errors import BadInput, LdbError, NotFound
 from ldb.instance import Location, Settings, add_location
 from ldb.porcelain.clouds import OWN, reach, secret_and_plain
 from ldb.porcelain.place import Place
 from ldb.porcelain.storage import Added, check_location
 from ldb.storage.location import is_web, to_uri
-from ldb.storage.remote import key_of
+from ldb.storage.remote import key_of, why_unread
 
 Remember = Callable[[str, str], None]
 """Puts `section.key` and a value into the user's own settings."""
@@ -84,7 +84,7 @@ def _try_out(url: str, options: Mapping[str, str], writable: bool) -> list[str]:
     if is_web(url):
         if writable:
             raise BadInput(url, "cannot be written to, so it cannot be read-add")
-        return []
+        return _look_at_site(client, url)
     key = key_of(url)
     prefix = key + "/" if key else ""
     warnings = [] if key else [_too_wide(url)]
@@ -97,6 +97,17 @@ def _try_out(url: str, options: Mapping[str, str], writable: bool) -> list[str]:
     if writable:
         _try_writing(client, prefix)
     return warnings
+
+
+def _look_at_site(client: Client, url: str) -> list[str]:
+    """What a web server says of a folder: it need not show one whose files it has."""
+    try:
+        client.head(key_of(f"{url.rstrip('/')}/"))
+    except NotFound:
+        pass
+    except LdbError as error:
+        return [f"{url} cannot be looked at now: {why_unread(error)}"]
+    return []
 
 
 def _too_wide(url: str) -> str:

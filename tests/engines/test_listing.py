@@ -180,7 +180,7 @@ class _Forbidding(BaseHTTPRequestHandler):
 
 @pytest.mark.slow
 def test_a_worker_without_rights(
-    instance: Instance, hot_s3_bucket: Bucket, tmp_path: Path, counted: list[Listed]
+    instance: Instance, hot_s3_bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it cannot list is a problem, and nothing that the index knows is taken for gone."""
     fill(hot_s3_bucket)
@@ -196,7 +196,13 @@ def test_a_worker_without_rights(
             with pytest.MonkeyPatch.context() as patch, open_engine(found.url) as engine:
                 patch.setenv("AWS_ENDPOINT_URL", str(bucket_options["endpoint_url"]))
                 report = run(instance, hot_s3_bucket, engine)
+            monkeypatch.setattr(spreadlisting, "FIRST", 1000)  # the driver lists all of it
+            with open_engine(found.url) as engine, pytest.MonkeyPatch.context() as patch:
+                patch.setenv("AWS_ENDPOINT_URL", str(bucket_options["endpoint_url"]))
+                unread = run(create(LocalBackend(tmp_path / "other")), hot_s3_bucket, engine)
         server.shutdown()
+    assert all("on the worker at" in each.why for each in unread.problems if "bad" not in each.path)
+    assert len(unread.problems) > len(NAMES)
     said = [each.why for each in report.problems if each.path.endswith("/data/")]
     assert [each for each in said if "cannot be listed: " in each and "on the worker at" in each]
     assert (report.gone_paths, roots(report)) == (0, roots(expected))

@@ -155,4 +155,8 @@ def test_what_is_refused(shell: Shell, site: Site) -> None:
     site.statuses["/d/no-index/"] = 403
     _, err = shell("index", f"{site.url}/d/no-index", code=1)
     assert "403" in err
+    _, err = shell("add-storage", "-f", f"{site.url}/d/no-index")
+    assert "no-index cannot be looked at now: the web server refused (HTTP 403)" in err
+    _, err = shell("add-storage", "-f", f"{site.url}/d/nothing")
+    assert "cannot" not in err, "of a folder a server need not tell"
     shell("list", "ds:root", code=3)  # nothing was indexed
