@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import sys
+import queue
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -17,9 +18,8 @@ from typing import Any
 from ldb.engines.base import AnyWork, Item, Result, Work
 from ldb.processes import Team, awaited, receive, send
 
-IN_FLIGHT = 3 if sys.platform == "linux" else 1
-"""Items a child has, some of them waiting, so that it never idles. Where a pipe holds 8 KiB (macOS,
-Windows) only one: this side would wait to send the next while the child waits to send a result."""
+IN_FLIGHT = 3
+"""Items a child has, some of them waiting, so that it never idles."""
 
 MAX_AHEAD = 128
 """Items that may be finished before an earlier, slower one: bounds memory."""
@@ -125,8 +125,31 @@ class _Pool:
 def _live(pipe: Connection, work: AnyWork) -> None:
     """A child's life: items until None, then settle and say so."""
     with work() as worker:
-        while (message := pipe.recv()) is not None:
-            number, item = message
+        for number, item in _taken(pipe):
             pipe.send((number, worker.do(item)))
         worker.settle()
     pipe.send((-1, None))
+
+
+def _taken(pipe: Connection) -> Iterator[tuple[int, Any]]:
+    """Messages until None, taken out of the pipe as soon as they come.
+
+    A pipe holds 8 to 200 KiB, which items and results outgrow. The parent would wait to send an
+    item while the child, which waits to send a result, does not look for any.
+    """
+    come: queue.SimpleQueue[tuple[int, Any] | BaseException | None] = queue.SimpleQueue()
+
+    def take() -> None:
+        message: Any = ()
+        while message is not None and not isinstance(message, BaseException):
+            try:
+                message = pipe.recv()
+            except BaseException as error:  # noqa: BLE001  (raised again by whoever asks)
+                message = error
+            come.put(message)
+
+    threading.Thread(target=take, daemon=True).start()
+    while (message := come.get()) is not None:
+        if isinstance(message, BaseException):
+            raise message
+        yield message
