@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ldb.errors import Ambiguous, BadInput, Corrupt, NotFound
 from ldb.history import MapRoot, Version, head
-from ldb.ids import MIN_PREFIX, NO_OID, ObjectId, Oid, is_hex
+from ldb.ids import MIN_PREFIX, NO_OID, OID_BYTES, ObjectId, Oid, is_hex
 from ldb.instance import Instance
 from ldb.maps import Rows, Schema, lookup, scan
 from ldb.objects.codec import decode_as, encode_sorted
@@ -326,12 +326,35 @@ def key_bytes(keys: NDArray[np.bytes_]) -> list[bytes]:
     return [raw[at : at + width] for at in range(0, len(raw), width)]
 
 
+def among_keys(keys: NDArray[np.bytes_], known: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Which keys are in a sorted column. `np.isin` would sort it again each time."""
+    if not len(known):
+        return np.zeros(len(keys), np.bool_)
+    at = np.minimum(known.searchsorted(keys), len(known) - 1)
+    same: NDArray[np.bool_] = known[at] == keys
+    return same
+
+
 def load_records(
     instance: Instance, oids: NDArray[np.uint8]
 ) -> Iterator[tuple[NDArray[np.int64], list[Record]]]:
     """Records for a column of oids, in the store's order: positions and records."""
     for positions, payloads in instance.objects.scan(oids, BlobType.RECORD):
         yield positions, [decode_record(payload) for payload in payloads]
+
+
+def record_rows(instance: Instance, oids: NDArray[np.uint8]) -> Iterator[list[RecordRow]]:
+    """The same without positions and without the making of objects."""
+    for _, payloads in instance.objects.scan(oids, BlobType.RECORD):
+        yield [decode_row(payload) for payload in payloads]
+
+
+def annotations_of(rows: Iterable[RecordRow]) -> NDArray[np.bytes_]:
+    """Oids of every annotation that the objects of these records ever had, dtype S32."""
+    oids = [oid for row in rows for oid in row["annotations"]]
+    if any(len(oid) != OID_BYTES for oid in oids):
+        raise Corrupt("record", "an annotation's oid of a wrong length")
+    return np.frombuffer(b"".join(oids), "S32")
 
 
 def fill(parts: Iterable[tuple[NDArray[np.int64], list[Any]]], count: int) -> list[Any]:

@@ -17,6 +17,7 @@ from ldb.ids import Oid
 from ldb.objects.model import Blob, BlobType, hash_many, oid_of
 from ldb.objects.pack import Pack, PackWriter
 from ldb.objects.packformat import PACK_BYTES, columns_key
+from ldb.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,7 @@ class _Store(Protocol):
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob: ...
     def get_many(self, oids: Sequence[Oid]) -> list[Blob]: ...
     def packed(self, oids: Sequence[Oid], thrifty: bool = False) -> list[bool]: ...
+    def packed_rows(self, oids: NDArray[np.uint8]) -> NDArray[np.bool_]: ...
     def adopt(self, pack: Pack) -> None: ...
 
 
@@ -96,22 +98,34 @@ class BatchWriter:
         if len(waiting) >= WAITING_BLOBS or self._waiting_bytes >= WAITING_BYTES:
             self._settle()
 
-    def copy(self, source: _Source, oids: NDArray[np.uint8]) -> None:
-        """Add blobs of another store, those that lie in one block of it together.
+    def copy(self, source: _Source, oids: NDArray[np.uint8], progress: Progress = SILENT) -> None:
+        """Add blobs of another store, in the order in which they lie there; each is a step.
 
-        Blocks that are wanted whole come over as they are, once every blob in them is proven.
+        Every block of that store is read once a call, so all oids are best given together: they
+        are hashes, and a part of them lies in as many blocks as all. Blocks that are wanted
+        whole come over as they are, once every blob in them is proven. What this store has
+        already is not read.
         """
-        names = [Oid(row.tobytes()) for row in oids]
-        known = self._store.packed(names, thrifty=True)
-        for group in source.groups(oids):
-            positions = group.positions.tolist()
-            named, block = [names[at] for at in positions], group.whole
-            if block and not any(known[at] or self._own(names[at]) for at in positions):
-                self._pack.add_block(group.type, named, block.frame, block.raw, block.crc)
+        known = self._store.packed_rows(oids)
+        self.skipped += (there := int(known.sum()))
+        progress.advance(there)
+        left = oids[~known] if there else oids
+        for group in source.groups(left):
+            named = [Oid(row.tobytes()) for row in left[group.positions]]
+            block = group.whole
+            if block and self._lacks(group.type, named):
+                self._pack.add_block(
+                    group.type, named, group.payloads, block.frame, block.raw, block.crc
+                )
                 if self._pack.full:
                     self._settle()
             else:
                 self._wait(group.type, named, group.payloads)
+            progress.advance(len(named))
+
+    def _lacks(self, kind: BlobType, oids: Sequence[Oid]) -> bool:
+        """Whether none of these was added and not yet published."""
+        return self._waiting[kind].keys().isdisjoint(oids) and self._pack.lacks(oids)
 
     def get(self, oid: Oid, kind: BlobType | None = None) -> Blob:
         """Any blob of the store, or one added here a moment ago; errors as the store's."""

@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from struct import pack as pack_struct
@@ -110,6 +110,10 @@ class PackWriter:
     def __contains__(self, oid: object) -> bool:
         return oid in self._places
 
+    def lacks(self, oids: Iterable[Oid]) -> bool:
+        """Whether it has none of these blobs."""
+        return self._places.keys().isdisjoint(oids)
+
     @property
     def size(self) -> int:
         """About how many bytes the file would have now: open blocks count at half."""
@@ -180,7 +184,15 @@ class PackWriter:
         """Add a random blob, so that the pack's name is new: docs/design/011-garbage.md."""
         self.add(BlobType.ANNOTATION, encode(secrets.token_hex(16)))
 
-    def add_block(self, kind: BlobType, oids: list[Oid], frame: Buffer, raw: int, crc: int) -> None:
+    def add_block(
+        self,
+        kind: BlobType,
+        oids: list[Oid],
+        payloads: Sequence[bytes],
+        frame: Buffer,
+        raw: int,
+        crc: int,
+    ) -> None:
         """Add a block as another pack has it, of blobs that this one has none of yet.
 
         The caller has checked it: `raw` bytes once decompressed, CRC-32 and every blob.
@@ -190,7 +202,7 @@ class PackWriter:
         self._written.append(block)
         self._places.update(dict.fromkeys(oids, block))
         if kind in self._sinks:
-            self._sinks[kind].add(_payloads(frames.decompress(frame, raw, "block", "copied")))
+            self._sinks[kind].add(payloads)
 
     def get(self, oid: Oid) -> Blob | None:
         """A blob added before; None where it is not in this pack."""

@@ -239,6 +239,13 @@ class ObjectStore:
         found: list[bool] = (locate(packs, as_oids(b"".join(oids))).pack != ABSENT).tolist()
         return found
 
+    def packed_rows(self, oids: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """The same of an (n, 32) array, `thrifty`."""
+        from ldb.objects.bulk import ABSENT, locate
+
+        found: NDArray[np.bool_] = locate(self._worth_opening(len(oids)), oids).pack != ABSENT
+        return found
+
     def _worth_opening(self, blobs: int) -> list[PackReader]:
         """The packs that are open, and of the others so many as looking for the blobs is worth."""
         left = LOOKED_INTO * blobs

@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 from ldb.backends.archive import DATA, INSIDE, is_data_name
 from ldb.backends.files import flush_folder, store_errors
 from ldb.backends.local import LocalBackend
-from ldb.catalog import PATHS, Catalog, objects_schema, path_key
+from ldb.catalog import (
+    PATHS,
+    Catalog,
+    among_keys,
+    annotations_of,
+    objects_schema,
+    path_key,
+    record_rows,
+)
 from ldb.dataset import dataset_schema
 from ldb.errors import BadInput, Conflict, NotFound, StoreFailed
 from ldb.history import (
@@ -42,11 +50,18 @@ from ldb.instantiate.options import InstantiateOptions
 from ldb.instantiate.run import instantiate
 from ldb.maps import Rows, build, diff, lookup, scan, sort
 from ldb.objects.model import BlobType
+from ldb.objects.oidtable import Oids
 from ldb.porcelain.clouds import reach
 from ldb.porcelain.place import Place
-from ldb.porcelain.plumbing.rev_list import Reached, reachable, rev_list
+from ldb.porcelain.plumbing.rev_list import (
+    Reached,
+    as_column,
+    oid_array,
+    oid_set,
+    reachable,
+    rev_list,
+)
 from ldb.progress import SILENT, Progress
-from ldb.query.scanning import scan_records
 from ldb.refs.name import INDEX, VersionSpec
 from ldb.refs.store import Ref
 from ldb.storage.cache import CacheOptions
@@ -94,7 +109,7 @@ def export(
         made = create(LocalBackend(os.path.join(inside, "instance")), place.instance.object_hash)
         targets = _targets(place.instance, version) if whole else []
         ids = _copy(place, made, version, whole, progress)
-        _index(place, made, ids)
+        _index(place, made, ids, progress)
         _refs(made, version, targets, place.author)
         files = _data(place, inside, ids, cache, progress) if with_data else 0
         size = _finish(inside, where, folder)
@@ -149,11 +164,7 @@ def copy_blobs(source: Instance, target: Instance, needed: Reached, progress: Pr
     progress.start("copying", sum(map(len, columns)))
     with target.objects.writer() as writer:
         for column in columns:
-            for at in range(0, len(column), CHUNK):
-                some = column[at : at + CHUNK]
-                oids = np.frombuffer(some.tobytes(), np.uint8).reshape(-1, 32)
-                writer.copy(source.objects, oids)
-                progress.advance(len(some))
+            writer.copy(source.objects, oid_array(column), progress)
 
 
 def _alone(version: Version) -> Commit:
@@ -182,21 +193,19 @@ def ids_of(instance: Instance, commits: Sequence[Commit]) -> NDArray[np.bytes_]:
     return ids
 
 
-def _index(place: Place, made: Instance, ids: NDArray[np.bytes_]) -> None:
+def _index(place: Place, made: Instance, ids: NDArray[np.bytes_], progress: Progress) -> None:
     """The index of an export: what ours says of these objects."""
     catalog = place.catalog
     known = catalog.find(ids)
     if not known.known.all():
         name = ObjectId(ids[int(np.flatnonzero(~known.known)[0])].ljust(made.id_bytes, b"\0"))
         raise NotFound("record of data object", f"id:{name}", "`ldb fsck`")
-    records = np.unique(np.ascontiguousarray(known.records).view("S32").ravel())
-    notes = np.ascontiguousarray(known.annotations).view("S32").ravel()
     keys: list[bytes] = []
+    named = [as_column(known.records), as_column(known.annotations)]
+    oids = oid_array(oid_set([*named, _histories(catalog, known.records, keys)]))
+    progress.start("copying records", len(oids))
     with made.objects.writer() as writer:
-        for column in (records, _histories(catalog, ids, keys), np.unique(notes[notes != b""])):
-            oids = np.frombuffer(column.tobytes(), np.uint8).reshape(-1, 32)
-            for at in range(0, len(oids), CHUNK):
-                writer.copy(place.instance.objects, oids[at : at + CHUNK])
+        writer.copy(place.instance.objects, oids, progress)
         rows = Rows(ids, (known.records, known.annotations))
         objects = build(writer, objects_schema(made), [rows] if len(ids) else [])
         seen = _seen(catalog, ids, sorted(set(keys)))
@@ -209,14 +218,13 @@ def _index(place: Place, made: Instance, ids: NDArray[np.bytes_]) -> None:
     publish(made, INDEX, lambda _: commit)
 
 
-def _histories(catalog: Catalog, ids: NDArray[np.bytes_], keys: list[bytes]) -> NDArray[np.bytes_]:
+def _histories(catalog: Catalog, records: Oids, keys: list[bytes]) -> NDArray[np.bytes_]:
     """Annotations that the objects ever had; `keys` is given those of their paths."""
-    found: set[bytes] = set()
-    for _, records in scan_records(catalog, ids):
-        for record in records:
-            found.update(record.annotations)
-            keys += [path_key(seen.path.encode()) for seen in record.paths]
-    return np.frombuffer(b"".join(sorted(found)), "S32")
+    found: list[NDArray[np.bytes_]] = []
+    for rows in record_rows(catalog.instance, records):
+        found.append(annotations_of(rows))
+        keys += [path_key(seen["path"].encode()) for row in rows for seen in row["paths"]]
+    return oid_set(found)
 
 
 def _seen(catalog: Catalog, ids: NDArray[np.bytes_], keys: Sequence[bytes]) -> Iterator[Rows]:
@@ -228,7 +236,7 @@ def _seen(catalog: Catalog, ids: NDArray[np.bytes_], keys: Sequence[bytes]) -> I
         column = PATHS.column(keys[at : at + CHUNK])
         there, fields = lookup(store, PATHS, catalog.paths.root, column)
         own = np.ascontiguousarray(fields[0][:, :width]).view(f"S{width}").ravel()
-        there &= np.isin(own, ids)
+        there &= among_keys(own, ids)
         if there.any():
             yield Rows(column, fields).take(there)
 

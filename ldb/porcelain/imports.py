@@ -25,10 +25,13 @@ from ldb.catalog import (
     PATHS,
     Catalog,
     Record,
+    among_keys,
+    annotations_of,
     encode_record,
     fill,
     load_records,
     objects_schema,
+    record_rows,
 )
 from ldb.errors import BadInput, Conflict, Corrupt, NotFound
 from ldb.garbage.guard import Needs, advance
@@ -44,7 +47,7 @@ from ldb.history import (
     publish,
     roots_of,
 )
-from ldb.ids import NO_OID, Oid
+from ldb.ids import Oid
 from ldb.instance import MAX_TRIES, Backoff, Instance, open_instance
 from ldb.maps import Changes, Rows, edit, empty, lookup, scan
 from ldb.objects.batch import BatchWriter
@@ -53,7 +56,7 @@ from ldb.porcelain.export import before_of, copy_blobs, ids_of
 from ldb.porcelain.fsck import fsck
 from ldb.porcelain.index import Indexed, index
 from ldb.porcelain.place import Place
-from ldb.porcelain.plumbing.rev_list import reachable, rev_list
+from ldb.porcelain.plumbing.rev_list import as_column, oid_array, oid_set, reachable, rev_list
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX, RefKind, RefName, dataset_ref
 from ldb.refs.store import Advanced, Ref
@@ -62,6 +65,9 @@ from ldb.storage.reading import HASHES
 
 LOCAL = b"file://"
 PIECE = 1024 * 1024
+
+UNITED = 128 * 1024
+"""Records of known objects that are in memory together, with those they are united with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ def import_datasets(
         ids = np.concatenate([np.zeros(0, ids.dtype), *(rows.keys for rows in catalog.rows())])
     needed = reachable(theirs, commits)
     copy_blobs(theirs, instance, needed, progress)
-    objects, annotations = into_index(place, catalog, ids, ("ds", "import"))
+    objects, annotations = into_index(place, catalog, ids, ("ds", "import"), progress)
     done = [_into_refs(place, target, chain) for target, chain in wanted.items()]
     return ImportDone(tuple(done), objects, annotations)
 
@@ -272,7 +278,11 @@ class _Counts:
 
 
 def into_index(
-    place: Place, theirs: Catalog, ids: NDArray[np.bytes_], command: Sequence[str]
+    place: Place,
+    theirs: Catalog,
+    ids: NDArray[np.bytes_],
+    command: Sequence[str],
+    progress: Progress = SILENT,
 ) -> tuple[int, int]:
     """Make objects of another instance known; new objects, and annotations new to others.
 
@@ -287,7 +297,7 @@ def into_index(
         with instance.objects.writer() as writer:
             old = ours.objects or _empty(writer, instance, "objects")
             old_paths = ours.paths or _empty(writer, instance, "paths")
-            rows = _objects(ours, theirs, ids, writer, counts)
+            rows = _objects(ours, theirs, ids, writer, counts, progress)
             objects = edit(writer, writer, objects_schema(instance), old.root, [rows])
             paths = edit(writer, writer, PATHS, old_paths.root, _paths(ours, theirs, ids))
         maps = {
@@ -317,36 +327,37 @@ def _empty(writer: BatchWriter, instance: Instance, name: str) -> MapRoot:
 
 
 def _objects(
-    ours: Catalog, theirs: Catalog, ids: NDArray[np.bytes_], writer: BatchWriter, counts: _Counts
+    ours: Catalog,
+    theirs: Catalog,
+    ids: NDArray[np.bytes_],
+    writer: BatchWriter,
+    counts: _Counts,
+    progress: Progress,
 ) -> Changes:
     """Rows of `objects`: new objects as they are there, known ones with what they lacked."""
     there, here = theirs.find(ids), ours.find(ids)
-    records, notes = there.records.copy(), there.annotations.copy()
-    news = fill(load_records(theirs.instance, there.records), len(ids))
-    known = np.flatnonzero(here.known)
-    olds = fill(load_records(ours.instance, here.records[known]), len(known))
-    both = dict(zip(known.tolist(), olds, strict=True))
-    wanted: set[bytes] = {raw.tobytes() for raw in notes if raw.any()}
-    changed = np.ones(len(ids), np.bool_)
-    for at, record in enumerate(news):
-        wanted.update(record.annotations)
-        old = both.get(at)
-        united = record if old is None else _united(old, record)
-        if old is None:
-            counts.objects += 1
-        else:
-            notes[at] = here.annotations[at]
-            if not here.annotations[at].any() and there.annotations[at].any():
-                notes[at] = there.annotations[at]
+    known = here.known
+    has_note = np.any(here.annotations, axis=1, keepdims=True)
+    named = [as_column(there.records[~known]), as_column(there.annotations)]
+    named += [annotations_of(rows) for rows in record_rows(theirs.instance, there.records)]
+    oids = oid_array(oid_set(named))
+    progress.start("copying records", len(oids))
+    writer.copy(theirs.instance.objects, oids, progress)
+    counts.objects += int((~known).sum())
+    records = np.where(known[:, None], here.records, there.records)
+    notes = np.where(has_note, here.annotations, there.annotations)
+    changed = ~known | (notes != here.annotations).any(axis=1)
+    other = np.flatnonzero(known & (here.records != there.records).any(axis=1))
+    for at in (other[start : start + UNITED] for start in range(0, len(other), UNITED)):
+        olds = fill(load_records(ours.instance, here.records[at]), len(at))
+        news = fill(load_records(theirs.instance, there.records[at]), len(at))
+        for row, old, new in zip(at.tolist(), olds, news, strict=True):
+            united = _united(old, new)
             counts.annotations += len(united.annotations) - len(old.annotations)
-            changed[at] = united != old or bool((notes[at] != here.annotations[at]).any())
-            records[at] = here.records[at]
-        if changed[at]:
-            oid = writer.add(BlobType.RECORD, encode_record(united))
-            records[at] = np.frombuffer(oid, np.uint8)
-    wanted.discard(NO_OID)
-    column = np.frombuffer(b"".join(sorted(wanted)), np.uint8).reshape(-1, 32)
-    writer.copy(theirs.instance.objects, column)
+            if united != old:
+                oid = writer.add(BlobType.RECORD, encode_record(united))
+                records[row] = np.frombuffer(oid, np.uint8)
+                changed[row] = True
     return Changes.upserts(Rows(ids, (records, notes)).take(changed))
 
 
@@ -366,7 +377,7 @@ def _paths(ours: Catalog, theirs: Catalog, ids: NDArray[np.bytes_]) -> Iterator[
     store, width = ours.instance.objects, ours.instance.id_bytes
     for rows in scan(theirs.instance.objects, PATHS, theirs.paths.root):
         own = np.ascontiguousarray(rows.fields[0][:, :width]).view(f"S{width}").ravel()
-        new = np.isin(own, ids)
+        new = among_keys(own, ids)
         if ours.paths is not None:
             new &= ~lookup(store, PATHS, ours.paths.root, rows.keys)[0]
         content, size, mtime, stamp, kind = rows.fields

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ldb.catalog import Catalog
+from ldb.catalog import Catalog, among_keys
 from ldb.errors import BadInput, LdbError
 from ldb.ids import OID_BYTES
 from ldb.objects.codec import decode_as
@@ -65,18 +64,9 @@ def check_paths(catalog: Catalog, findings: Findings) -> None:
     for rows in catalog.paths_under():
         data = rows.fields[-1].ravel() == KIND_DATA
         ids = np.ascontiguousarray(rows.fields[0][data][:, :width]).view(f"S{width}").ravel()
-        for at in np.flatnonzero(~_among(ids, known)).tolist():
+        for at in np.flatnonzero(~among_keys(ids, known)).tolist():
             lost += 1
             if lost <= MAX_SHOWN:
                 path = rows.keys[data][at].decode("utf-8", "backslashreplace")
                 findings.problem(path, "the index knows this path and not its data object")
     findings.more += max(0, lost - MAX_SHOWN)
-
-
-def _among(ids: NDArray[np.bytes_], known: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    """Which ids are in a sorted column."""
-    if not len(known):
-        return np.zeros(len(ids), np.bool_)
-    at = np.minimum(known.searchsorted(ids), len(known) - 1)
-    same: NDArray[np.bool_] = known[at] == ids
-    return same

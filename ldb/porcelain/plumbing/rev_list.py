@@ -15,14 +15,15 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ldb.catalog import load_records
+from ldb.catalog import annotations_of, record_rows
 from ldb.errors import Corrupt, NotFound
 from ldb.history import Commit, load_commit, roots_of
-from ldb.ids import Oid
+from ldb.ids import OID_BYTES, Oid
 from ldb.instance import Instance
 from ldb.maps import nodes
 from ldb.maps.decode import unpack
 from ldb.objects.model import Blob, BlobType
+from ldb.objects.oidtable import heads
 from ldb.refs.name import SETTINGS
 
 Oids = NDArray[np.bytes_]
@@ -79,7 +80,7 @@ def reachable(
     """
     listed = list(commits)
     found = _closure(instance, (commit for _, commit in listed))
-    found[BlobType.COMMIT] = _unique([np.array([oid for oid, _ in listed], "S32")])
+    found[BlobType.COMMIT] = oid_set([np.array([oid for oid, _ in listed], "S32")])
     hidden = _closure(instance, (commit for _, commit in without))
     left = {kind: _minus(oids, hidden.get(kind)) for kind, oids in found.items()}
     for kind, oids in left.items():
@@ -98,6 +99,16 @@ def oid_list(oids: Oids) -> list[Oid]:
     return [Oid(raw[at : at + 32]) for at in range(0, len(raw), 32)]
 
 
+def as_column(oids: NDArray[np.uint8]) -> Oids:
+    """An (n, 32) array of oids as a column."""
+    return np.ascontiguousarray(oids).view("S32").ravel()
+
+
+def oid_array(oids: Oids) -> NDArray[np.uint8]:
+    """The column as an (n, 32) array."""
+    return np.frombuffer(oids.tobytes(), np.uint8).reshape(-1, OID_BYTES)
+
+
 def _closure(instance: Instance, commits: Iterable[Commit]) -> Reached:
     seen: set[Oid] = set()
     parts: dict[BlobType, list[Oids]] = {kind: [] for kind in BlobType}
@@ -105,9 +116,9 @@ def _closure(instance: Instance, commits: Iterable[Commit]) -> Reached:
         for root in roots_of(commit):
             _read_rows(instance, nodes(instance.objects, root, seen), parts)
     parts[BlobType.MAP] = [np.frombuffer(b"".join(seen), "S32")]
-    records = _unique(parts[BlobType.RECORD])
+    records = oid_set(parts[BlobType.RECORD])
     parts[BlobType.ANNOTATION] += _histories(instance, records)
-    return {kind: _unique(columns) for kind, columns in parts.items()}
+    return {kind: oid_set(columns) for kind, columns in parts.items()}
 
 
 def _read_rows(instance: Instance, found: Iterator[Oid], parts: dict[BlobType, list[Oids]]) -> None:
@@ -125,22 +136,28 @@ def _read_rows(instance: Instance, found: Iterator[Oid], parts: dict[BlobType, l
                 for kind, column in zip(_FIELDS[node["schema"]], node["fields"]):
                     columns.setdefault(kind, []).append(column)
         for kind, raw in columns.items():
-            parts[kind].append(_unique([np.frombuffer(b"".join(raw), "S32")]))
+            parts[kind].append(oid_set([np.frombuffer(b"".join(raw), "S32")]))
 
 
 def _histories(instance: Instance, records: Oids) -> list[Oids]:
     """Every annotation that the objects of these records ever had."""
-    wanted = np.frombuffer(records.tobytes(), np.uint8).reshape(-1, 32)
-    return [
-        _unique([np.frombuffer(b"".join(o for each in found for o in each.annotations), "S32")])
-        for _, found in load_records(instance, wanted)
-    ]
+    wanted = oid_array(records)
+    return [oid_set([annotations_of(rows)]) for rows in record_rows(instance, wanted)]
 
 
-def _unique(columns: list[Oids]) -> Oids:
+def oid_set(columns: list[Oids]) -> Oids:
     """All oids of the columns, sorted, without the one of zeros, which is none."""
-    together: Oids = np.unique(np.concatenate([*columns, np.zeros(0, "S32")]))
-    return together[1:] if len(together) and together[0] == b"" else together
+    together = oid_array(np.concatenate([*columns, np.zeros(0, "S32")]))
+    numbers = heads(together)
+    order = np.argsort(numbers)  # a tenth of the time that sorting all 32 bytes takes
+    together, numbers = together[order], numbers[order]
+    fresh = np.ones(len(together), np.bool_)
+    fresh[1:] = (together[1:] != together[:-1]).any(axis=1)
+    if (fresh[1:] & (numbers[1:] == numbers[:-1])).any():  # 8 bytes alike and not the others
+        oids: Oids = np.unique(as_column(together))
+    else:
+        oids = as_column(together[fresh])
+    return oids[1:] if len(oids) and oids[0] == b"" else oids
 
 
 def _minus(oids: Oids, others: Oids | None) -> Oids:
@@ -151,7 +168,7 @@ def _minus(oids: Oids, others: Oids | None) -> Oids:
 
 
 def _check_there(instance: Instance, kind: BlobType, oids: Oids) -> None:
-    there = instance.objects.contains(np.frombuffer(oids.tobytes(), np.uint8).reshape(-1, 32))
+    there = instance.objects.contains(oid_array(oids))
     if not there.all():
         missing = oid_list(oids[~there])
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
