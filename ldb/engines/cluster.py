@@ -37,6 +37,9 @@ NO_WORKERS_SECONDS = 60.0
 LOOK_SECONDS = 2.0
 """Between two looks whether there still are workers, while a result is waited for."""
 
+FETCH_SECONDS = 300.0
+"""What fetching one result may take, some 20 MB; its worker may die meanwhile."""
+
 CLOSE_SECONDS = 5.0
 """What tidying up may take; a cluster tidies up without us, only later."""
 
@@ -154,12 +157,20 @@ class _Run:
 
     def _wait(self, future: Future) -> Any:
         from distributed import TimeoutError as TimedOut
+        from distributed import wait
 
         while True:
             try:
-                return future.result(timeout=LOOK_SECONDS)
+                with self._client.as_current():
+                    wait([future], timeout=LOOK_SECONDS)
             except TimedOut:
-                if future.done():
+                self._threads()
+                continue
+            try:
+                # On its own, since fetching may take longer than a look.
+                return future.result(timeout=FETCH_SECONDS)
+            except TimedOut:
+                if future.status == "error":
                     raise  # the task's own
                 self._threads()
 

@@ -19,7 +19,7 @@ from ldb.engines.opening import open_engine
 from ldb.errors import BadInput, StoreFailed, Unsupported
 from tests.contracts.engine import EngineContract
 from tests.engines.clusters import HOST, ROOT, cluster, free_port, kill
-from tests.engines.work import Squares
+from tests.engines.work import Echo, Squares
 
 
 @pytest.fixture
@@ -47,6 +47,16 @@ def test_an_item_is_a_task(engine: Engine, tmp_path: Path) -> None:
     with engine.run(Squares(str(tmp_path)), iter(range(20)), "squaring", together=False) as results:
         list(results)
     assert len(list(tmp_path.glob("*.done"))) == 20
+
+
+def test_fetching_may_take_longer_than_a_look(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result that is there and still on its way is no task that ran out of time."""
+    monkeypatch.setattr(engines, "LOOK_SECONDS", 0.0001)
+    items = [bytes([at]) * 1_000_000 for at in range(12)]
+    with engine.run(Echo(), iter(items), "echoing", together=False) as results:
+        assert list(results) == items
 
 
 def test_tasks_grow() -> None:
