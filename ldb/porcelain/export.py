@@ -48,7 +48,7 @@ from ldb.instance import Instance, create
 from ldb.instantiate.naming import id_in_name
 from ldb.instantiate.options import InstantiateOptions
 from ldb.instantiate.run import instantiate
-from ldb.maps import Rows, build, diff, lookup, scan, sort
+from ldb.maps import Rows, build, copy_nodes, diff, lookup, scan, sort
 from ldb.objects.model import BlobType
 from ldb.objects.oidtable import Oids
 from ldb.porcelain.clouds import reach
@@ -158,13 +158,30 @@ def _copy(
     return ids_of(instance, [commit for _, commit in commits])
 
 
-def copy_blobs(source: Instance, target: Instance, needed: Reached, progress: Progress) -> None:
-    """Copy blobs from one instance to another, every one of them hashed on its way."""
-    columns = [needed[kind] for kind in _COPIED if kind in needed and len(needed[kind])]
-    progress.start("copying", sum(map(len, columns)))
+def copy_blobs(
+    source: Instance,
+    target: Instance,
+    needed: Reached,
+    progress: Progress,
+    roots: Sequence[Oid] = (),
+) -> None:
+    """Copy blobs from one instance to another, every one of them hashed on its way.
+
+    Nodes of maps, all of them below `roots`, go children first: where a store has a node it has
+    what is below it, also when this ends between two packs.
+    """
+    kinds = [kind for kind in _COPIED if kind in needed and len(needed[kind])]
+    progress.start("copying", sum(len(needed[kind]) for kind in kinds))
     with target.objects.writer() as writer:
-        for column in columns:
-            writer.copy(source.objects, oid_array(column), progress)
+        for kind in kinds:
+            if kind is BlobType.MAP and roots:
+                copy_nodes(source.objects, writer, roots, _none, progress)
+            else:
+                writer.copy(source.objects, oid_array(needed[kind]), progress)
+
+
+def _none(oids: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.zeros(len(oids), np.bool_)
 
 
 def _alone(version: Version) -> Commit:

@@ -190,7 +190,8 @@ def import_datasets(
     if everything:
         ids = np.concatenate([np.zeros(0, ids.dtype), *(rows.keys for rows in catalog.rows())])
     needed = reachable(theirs, commits)
-    copy_blobs(theirs, instance, needed, progress)
+    roots = [root for _, commit in commits for root in roots_of(commit)]
+    copy_blobs(theirs, instance, needed, progress, roots)
     objects, annotations = into_index(place, catalog, ids, ("ds", "import"), progress)
     done = [_into_refs(place, target, chain) for target, chain in wanted.items()]
     return ImportDone(tuple(done), objects, annotations)

@@ -7,11 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldb.backends.base import Buffer
+from ldb.backends.base import Buffer, Outcome
 from ldb.backends.memory import MemoryBackend
-from ldb.instance import Instance, create
+from ldb.dataset import dataset_schema
+from ldb.ids import Oid
+from ldb.instance import Instance, create, open_instance
+from ldb.maps import Rows, build, nodes
+from ldb.maps.copy import children_of
+from ldb.maps.decode import unpack
 from ldb.objects.codec import encode
 from ldb.objects.model import BlobType
+from ldb.objects.store import ObjectStore
 from ldb.porcelain.export import copy_blobs
 from ldb.porcelain.plumbing.rev_list import Oids, oid_array, oid_list, oid_set
 from ldb.progress import SILENT
@@ -99,6 +105,47 @@ EQUAL_HEADS = st.tuples(
 
 
 OIDS = st.one_of(st.just(bytes(32)), EQUAL_HEADS.map(b"".join))
+
+
+WANTED: list[Oid] = []
+
+
+class Proven(MemoryBackend):
+    """Whenever a pack appears, all that lies below its map nodes is there."""
+
+    packs = 0
+
+    def create(self, key: str, data: Buffer, *, unconditional: bool = False) -> Outcome:
+        outcome = super().create(key, data, unconditional=unconditional)
+        if key.endswith(".pack"):
+            self.packs += 1
+            store = open_instance(self).objects
+            for oid in WANTED:
+                if store.contains(np.frombuffer(oid, np.uint8).reshape(1, -1)).all():
+                    below = children_of(oid, unpack(oid, store.get(oid, BlobType.MAP)))
+                    assert not len(below) or store.contains(below).all()
+        return outcome
+
+
+def test_nodes_come_after_what_is_below_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what an import that was killed has left is whole, as far as it goes."""
+    source = create(MemoryBackend())
+    schema = dataset_schema(source)
+    keys = np.sort(
+        np.random.default_rng(1).integers(0, 256, (60_000, 16), np.uint8).view("S16")[:, 0]
+    )
+    fields = tuple(np.zeros((len(keys), width), np.uint8) for width in schema.widths)
+    with source.objects.writer(max_bytes=200_000) as writer:
+        root = build(writer, schema, [Rows(keys, fields)]).oid
+    WANTED[:] = nodes(source.objects, root)
+    needed = {BlobType.MAP: oid_set([np.array(WANTED, "S32")])}
+    backend = Proven()
+    target = create(backend)
+    whole = ObjectStore.writer
+    monkeypatch.setattr(ObjectStore, "writer", lambda self: whole(self, 50_000))
+    copy_blobs(source, target, needed, SILENT, [root])
+    assert backend.packs > 2
+    assert target.objects.contains(oid_array(needed[BlobType.MAP])).all()
 
 
 @given(st.lists(st.lists(OIDS, max_size=5), max_size=3))
