@@ -67,6 +67,7 @@ METHODS = frozenset(
 ALLOWED = {
     ("backends/noreplace.py", "ctypes"),  # one function of the C library, by its name here
     ("cli/parsing.py", "importlib"),  # commands by a table in cli/main.py
+    ("foreign/programs.py", "ctypes"),  # where Windows has its own programs
     ("clouds/opening.py", "importlib"),  # looks whether obstore is installed
     # What driver and workers of a cluster send each other: who reaches the scheduler can run
     # code on it whatever LDB does, and nothing of it comes out of an instance.
