@@ -9,11 +9,11 @@ Why: docs/design/015-scale-out.md.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import takewhile
 from typing import NamedTuple
 
+from ldb.clouds import loops
 from ldb.clouds.base import Stretch
 
 FirstOf = Callable[[Stretch], Awaitable["str | None"]]
@@ -21,7 +21,6 @@ FirstOf = Callable[[Stretch], Awaitable["str | None"]]
 
 _SURROGATES = range(0xD800, 0xE000)
 """No characters, so no key has them."""
-
 
 MOST = 4
 """Times as many pieces as were asked for, at most: better some more than uneven ones."""
@@ -51,7 +50,7 @@ async def cut(first_of: FirstOf, prefix: str, stretch: Stretch, pieces: int) -> 
     while count < len(found) < pieces:
         count = len(found)
         room = MOST * pieces // count
-        parts = await asyncio.gather(*(_cut(first_of, each, room) for each in found))
+        parts = await loops.together(_cut(first_of, each, room) for each in found)
         found = [each for part in parts for each in part]
     return [each.stretch for each in found]
 

@@ -33,7 +33,8 @@ from ldb.objects.store import ObjectStore
 from ldb.processes import default_processes
 from ldb.progress import SILENT, Progress
 from ldb.refs.name import INDEX
-from ldb.storage.location import is_local, local_path, uri_of
+from ldb.storage.listing import identities
+from ldb.storage.location import local_folder
 
 if TYPE_CHECKING:
     from ldb.indexing.cloudread import CloudReader
@@ -300,13 +301,7 @@ class _Readers:
 
 def own_folder(instance: Instance) -> frozenset[tuple[int, int]]:
     """The instance's own folder, which is never indexed."""
-    uri = instance.url if "://" in instance.url else uri_of(instance.url)
-    if not is_local(uri):
-        return frozenset()
-    with contextlib.suppress(OSError):
-        status = os.stat(local_path(uri))
-        return frozenset({(status.st_dev, status.st_ino)})
-    return frozenset()
+    return identities([os.fsencode(local_folder(instance.url))])
 
 
 def _fill(report: IndexReport, scan: Scan, gathered: Gathered) -> None:

@@ -20,7 +20,7 @@ from ldb.indexing.targets import Target, only
 from ldb.indexing.walkers import LARGE, Listed, walk_large
 from ldb.objects.indexrows import KIND_DATA, KIND_LABELS
 from ldb.storage.listing import Folder, Report, read_folder, walk
-from ldb.storage.location import is_remote, shown, uri_bytes
+from ldb.storage.location import local_folder, uri_bytes
 
 BATCH = 1024
 """Jobs sent to a worker at a time."""
@@ -118,8 +118,7 @@ class Scan:
         if self.engine is not None:
             from ldb.indexing.spreadwalk import walk_spread  # for clusters alone
 
-            url = self.catalog.instance.url
-            own = "" if is_remote(url) else shown(url)
+            own = local_folder(self.catalog.instance.url)
             return walk_spread(root, self.report, self.skip, own, self.engine, stats)
         return walk(root, self.report, self.skip, stats=stats)
 

@@ -16,7 +16,7 @@ from typing import Any
 from ldb.engines.base import Engine
 from ldb.errors import SAME_DISKS, NotFound
 from ldb.indexing.walkers import Listed, packed, walk_to_fork
-from ldb.storage.listing import Folder, Report, Skip, Walk, identity
+from ldb.storage.listing import Folder, Report, Skip, Walk, identities
 
 MOST = 20_000
 """Files after which a worker walks into no further folder."""
@@ -61,7 +61,7 @@ class _Walker:
     def __init__(self, opener: WalkerOpener) -> None:
         self._opener = opener
         # Devices have other numbers on other machines.
-        self._skip = _identities([os.fsencode(opener.own)] if opener.own else [])
+        self._skip = identities([os.fsencode(opener.own)])
 
     def settle(self) -> None:
         """Nothing is written."""
@@ -86,7 +86,7 @@ class _Walker:
         def report(where: bytes, why: str) -> None:
             found.problems.append((where, why))
 
-        above = _identities(_above(self._opener.root, path))
+        above = identities(_above(self._opener.root, path))
         walk = Walk(path, report, self._skip, above, self._opener.stats)
         count = 0
         for folder in walk:
@@ -137,11 +137,3 @@ def _above(root: bytes, path: bytes) -> list[bytes]:
     """The folders from the root to the one that `path` is in."""
     parts = path[len(root) :].split(b"/")[:-2]
     return [root + b"".join(part + b"/" for part in parts[:at]) for at in range(len(parts) + 1)]
-
-
-def _identities(paths: list[bytes]) -> Skip:
-    found = set()
-    for path in paths:
-        with contextlib.suppress(OSError):
-            found.add(identity(path))
-    return frozenset(found)

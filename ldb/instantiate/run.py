@@ -30,7 +30,7 @@ from ldb.instantiate.target import (
 from ldb.instantiate.workers import write_parts
 from ldb.instantiate.write import BatchResult, WriteOptions
 from ldb.processes import default_processes
-from ldb.storage.location import without_scheme
+from ldb.storage.location import local_folder
 from ldb.storage.remote import Clients
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def instantiate(
     for a link that the file systems cannot make. Everything else is in the report's `problems`.
     """
     with (
-        prepared(options.folder, options.force, _own_folder(instance)),
+        prepared(options.folder, options.force, local_folder(instance.url)),
         _open(options.folder) as target,
         _seen_by_all(options.folder, engine) as proof,
         closing(Journal(target)) as journal,
@@ -143,12 +143,6 @@ def _with_data(items: Items) -> bool:
 def _open(folder: str) -> Target:
     with target_errors(folder):
         return Target(folder)
-
-
-def _own_folder(instance: Instance) -> str:
-    """The instance's own folder; empty where it is not a local one."""
-    url = without_scheme(instance.url)
-    return url if os.path.isabs(url) else ""
 
 
 def _add(report: InstantiateReport, result: BatchResult) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 Report = Callable[[bytes, str], None]
@@ -97,6 +97,15 @@ def identity(path: bytes) -> tuple[int, int]:
     """Device and inode of a folder; raises `OSError`."""
     status = os.stat(path)
     return status.st_dev, status.st_ino or hash(path)  # 0: some file systems of Windows
+
+
+def identities(paths: Iterable[bytes]) -> Skip:
+    """Those of the folders that are there."""
+    found = set()
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found.add(identity(path))
+    return frozenset(found)
 
 
 def read_folder(path: bytes, report: Report, stats: bool = True) -> tuple[Folder, list[bytes]]:

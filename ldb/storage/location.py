@@ -138,6 +138,12 @@ def shown(uri: str) -> str:
     return without_scheme(uri) if is_local(uri) else uri
 
 
+def local_folder(url: str) -> str:
+    """The folder of this machine that an instance's address names; empty where it is elsewhere."""
+    path = without_scheme(url)
+    return path if os.path.isabs(path) else ""
+
+
 def is_glob(text: str) -> bool:
     """Whether a path holds a wildcard."""
     return bool(_GLOB.search(text))

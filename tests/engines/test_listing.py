@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -52,15 +53,19 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Listed]:
 
 
 @contextlib.contextmanager
-def reached(bucket: Bucket) -> Iterator[None]:
+def configured(bucket: Bucket, options: Mapping[str, Any]) -> Iterator[None]:
     """The bucket's options, for this process and, but for secrets, for those it sends work to."""
-    options = {name: each for name, each in bucket.options.items() if name not in _KEYS}
-    # ministack checks no credentials
-    configure({bucket.url: options | ({"anon": True} if bucket.scheme == "s3" else {})})
+    configure({bucket.url: options})
     try:
         yield
     finally:
         configure({})
+
+
+def reached(bucket: Bucket) -> AbstractContextManager[None]:
+    """The same without secrets: ministack checks no credentials."""
+    options = {name: each for name, each in bucket.options.items() if name not in _KEYS}
+    return configured(bucket, options | ({"anon": True} if bucket.scheme == "s3" else {}))
 
 
 _KEYS = ("key", "secret")
@@ -121,14 +126,11 @@ def test_azure(
 ) -> None:
     """Its workers have the secret in their own environment."""
     fill(az_bucket)
-    configure({az_bucket.url: az_bucket.options})
-    try:
+    with configured(az_bucket, az_bucket.options):
         with cluster(tmp_path, 2, **az_bucket.environ) as found, open_engine(found.url) as engine:
             report = run(instance, az_bucket, engine)
         assert len(counted) > 4
         assert roots(report) == roots(local(az_bucket, tmp_path / "local"))
-    finally:
-        configure({})
 
 
 @pytest.mark.slow
@@ -137,13 +139,10 @@ def test_sorted_by_folder(
 ) -> None:
     """SeaweedFS begins no listing in the middle: the driver lists all of it."""
     fill(s3_bucket)
-    configure({s3_bucket.url: s3_bucket.options})
-    try:
+    with configured(s3_bucket, s3_bucket.options):
         with cluster(tmp_path, 1, **s3_bucket.environ) as found, open_engine(found.url) as engine:
             report = run(instance, s3_bucket, engine)
         assert (report.found_objects, counted) == (60, [])
-    finally:
-        configure({})
 
 
 @pytest.mark.slow
